@@ -1,4 +1,4 @@
-"""A platform on which runs overtake one another, brought up once per worker for the package."""
+"""Fixtures: a platform on which one run takes over from another, started once per worker."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ def overtaken_platform() -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(overtaken_platform: Stage) -> Iterator[Stage]:
-    """The platform under a new run, with every process running; made so again after the test."""
+    """The platform under a new run, with every process running; stopped ones are restarted."""
     overtaken_platform.take_over()
     yield overtaken_platform
     overtaken_platform.services.driver.ensure_up(lambda words: None)

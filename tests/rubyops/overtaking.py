@@ -1,4 +1,4 @@
-"""A live platform on which one run takes over from another, which then acts all the same."""
+"""A live platform on which a run acts although another run has taken over."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +25,8 @@ from tests.acceptance.platform import Live
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
-# Tables that an operator's act can change, without those that loops and leases write all the time.
+# Tables that an operator's act can change, without the tables that loops and leases write
+# continuously.
 TABLES = (
     "wallet.wallet_player",
     "wallet.wallet_bucket",
@@ -41,7 +42,7 @@ TABLES = (
     "wallet.wallet_lock",
     "wallet.backfill_run",
     "player.player",
-    # Without what the worker notes of a replay that it was asked for.
+    # Without the columns that the worker writes when it carries out the replay.
     "(SELECT dead_letter_id, replay_requested_by FROM rolling.rolling_dead_letter)",
 )
 DIGEST = (
@@ -52,9 +53,9 @@ DATABASES: tuple[Database, ...] = ("platform", "control")
 
 @dataclass
 class Stage:
-    """A platform, wired as the command line wires it, and the run that is in charge of it.
+    """A platform, its services as the command line makes them, and the run in charge.
 
-    `other` is the wiring of who takes over.
+    `other` holds the services of the run that takes over.
     """
 
     live: Live
@@ -64,7 +65,7 @@ class Stage:
     runs: int = 0
 
     def take_over(self) -> None:
-        """Have another run take the lock of one whose lease ran out, and raise the fence."""
+        """Let the lease expire, and let another run take the lock and raise the fencing token."""
         self.live.rows(
             "UPDATE control.run_lock SET expires_at = clock_timestamp() RETURNING 1",
             database="control",
@@ -83,19 +84,19 @@ class Stage:
         identity: EffectIdentity,
         hold: Callable[[], None] = lambda: None,
     ) -> Outcome:
-        """Carry an effect out under this identity.
+        """Carry out an effect under this identity.
 
-        A run held up after its look at the lease does not look again, so `hold` does nothing.
+        `hold` does nothing by default, like a run that was delayed after it checked its lease.
         """
         return self.services.ports.carry_out(effect, self.context(identity, hold))
 
     def context(self, identity: EffectIdentity, hold: Callable[[], None]) -> EffectContext:
-        """The context of an effect that nobody stops."""
+        """The context of an effect that gets no stop request."""
         ports = self.services.ports
         return EffectContext(identity, ports.read, ports.check, StopSignal(), print, hold, print)
 
     def play(self, flow: Flow) -> Outcome:
-        """Play a script of the test as the flow of an effect of the run in charge."""
+        """Play `flow` as an effect of the run in charge."""
 
         @dataclass(frozen=True)
         class Planted(Flows):
@@ -106,7 +107,7 @@ class Stage:
         return e.RunFlow("planted").carry_out(Planted(self.services.access), context)
 
     def do(self, effect: e.AnyEffect, step: str) -> Outcome:
-        """Carry an effect out under the run in charge."""
+        """Carry out an effect of the run in charge."""
         return self.act(effect, self.identity(step))
 
     def world(self) -> dict[str, object]:
@@ -121,7 +122,8 @@ class Stage:
         seen["canaries"] = self.live.one(
             "SELECT count(*) FROM wallet.wallet_outbox WHERE event_type = 'OUTBOX_CANARY'"
         )["count"]
-        # The supervisor says `starting` for a second after a start: the same pid means no change.
+        # The supervisor reports `starting` for a second after a start. The same pid means no
+        # change.
         seen["processes"] = [
             (copy.process, copy.state.replace("starting", "running"), copy.pid)
             for copy in self.services.driver.copies()
@@ -148,7 +150,7 @@ class Stage:
 
 @contextmanager
 def a_stage() -> Iterator[Stage]:
-    """Bring up a platform with the split pair active, under a first run."""
+    """A platform with the split pair active, under a first run."""
     home = Home()
     with pytest.MonkeyPatch.context() as variables:
         variables.setenv(config.HOME_VARIABLE, str(home.folder))
@@ -175,7 +177,7 @@ def a_stage() -> Iterator[Stage]:
 
 
 def activation(version: int, start: int | None = None) -> e.CallService:
-    """Make the activation of a version of the split pair."""
+    """The effect that activates a version of the split pair."""
     path = f"/internal/wallet/topology/{RUBY_SPLIT_V1}/activate"
     before = None if start is None else {"topology_code": RUBY_SPLIT_V1, "topology_version": start}
     body: dict[str, Any] = {
@@ -189,7 +191,7 @@ def activation(version: int, start: int | None = None) -> e.CallService:
 def assert_refused(
     stage: Stage, act: Callable[[], object], error: type[RubyopsError] = LockLost
 ) -> None:
-    """The act says that another run has taken over, and the world is as it was."""
+    """Assert that the act reports the other run's take-over and changes nothing."""
     before = stage.world()
     with pytest.raises(error, match="taken over"):
         act()
@@ -197,7 +199,7 @@ def assert_refused(
 
 
 def assert_same(now: dict[str, object], before: dict[str, object]) -> None:
-    """Nothing has changed; what has is told."""
+    """Assert that nothing has changed; a failure shows the changes."""
     changed = {name: (before.get(name), now[name]) for name in now if now[name] != before.get(name)}
     assert not changed, changed
     assert now.keys() == before.keys()
@@ -211,7 +213,7 @@ def exports(stage: Stage) -> Path:
 def takes_over_before(
     stage: Stage, patch: pytest.MonkeyPatch, owner: Any, name: str, *, when: int = 1
 ) -> None:
-    """Have another run take over right before the n-th call of something real."""
+    """Let another run take over right before the `when`-th call of `owner.name`."""
     real, calls = getattr(owner, name), []
 
     def overtaken(*args: Any, **more: Any) -> Any:
@@ -224,19 +226,19 @@ def takes_over_before(
 
 
 def next_pair(stage: Stage) -> e.AnyEffect:
-    """Make the activation of the other version of the split pair."""
+    """The effect that activates the other version of the split pair."""
     version = stage.live.gate()["topology_version"]
     return activation(3 - version, version)
 
 
 def stopped(stage: Stage) -> e.AnyEffect:
-    """Stop the gateway, and make the effect that starts it."""
+    """Stop the gateway; return the effect that starts it."""
     stage.do(e.StopProcesses(("gateway",)), "stop")
     return e.StartProcesses(("gateway",))
 
 
 def older(which: Database, revision: str) -> Callable[[Stage], e.AnyEffect]:
-    """Take a schema back to a revision, and make the effect that brings it to the newest."""
+    """A function that downgrades a schema and returns the effect that migrates it again."""
 
     def make(stage: Stage) -> e.AnyEffect:
         migrations.downgrade(stage.superuser(which), which, "local", revision)

@@ -1,4 +1,4 @@
-"""`docs/bounds.md` has every bound with its number, and no call of the toolkit is without one."""
+"""`docs/bounds.md` lists every time limit with its value, and every call has a time limit."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ TABLE = CHECKOUT / "docs" / "bounds.md"
 TOOLKIT = CHECKOUT / "rubyops"
 ROW = re.compile(r"^\|[^|]*\|\s*([\d.]+)\s+(?:s|times)\s*\|\s*`([\w.]+):([A-Z_]+)`", re.MULTILINE)
 BOUND = re.compile(r"SECONDS|TIMEOUT_MS|CHECK_MS|CALL_ATTEMPTS")
-# Keyword arguments without which these calls may wait for ever.
+# Calls that may wait forever without this argument.
 NEEDED = {
     "subprocess.run": "timeout",
     "subprocess.check_output": "timeout",
@@ -23,9 +23,9 @@ NEEDED = {
     "redis.Redis.from_url": "socket_timeout",
     "flock": "LOCK_NB",
 }
-# These have no bound at all; `rubyops.adapters.connections` has one for each wait.
+# Calls that have no time limit. `rubyops.adapters.connections` connects with limits instead.
 FORBIDDEN = ("psycopg.connect", "subprocess.call", "subprocess.check_call", "os.waitpid")
-# Methods that wait for ever when they are called with nothing.
+# Methods that wait forever if they are called without arguments.
 BARE = ("wait", "join", "communicate", "acquire")
 
 
@@ -59,7 +59,7 @@ def test_every_constant_is_in_the_table() -> None:
 
 
 def unbounded(text: str) -> list[str]:
-    """Name the calls of a module that may wait for ever."""
+    """The calls in a module that may wait forever."""
     found = []
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Call):

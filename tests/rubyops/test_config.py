@@ -1,4 +1,4 @@
-"""The environments file: what ships is valid, and what is wrong is shown where it stands."""
+"""The shipped environments file is valid, and an error in a file is shown with its place."""
 
 from pathlib import Path
 

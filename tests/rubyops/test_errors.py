@@ -1,4 +1,4 @@
-"""Errors that several parts raise are made in one place."""
+"""Errors that several modules raise are worded in one place."""
 
 from rubyops.config import CHECKOUT
 from rubyops.errors import LockLost, overtaken

@@ -1,7 +1,7 @@
-"""An overtaken run does nothing: per kind of effect, moments at which another run takes over.
+"""A run changes nothing after another run has taken over, for each kind of effect.
 
-The engine carries each act out on a real platform, for a run that looked at its lease before it was
-overtaken. The world is compared: rows, processes, files, schemas.
+On a real platform, a run checks its lease, another run takes over, and the first run then acts. The
+tests compare rows, processes, files and schemas before and after.
 """
 
 import dataclasses
@@ -36,7 +36,7 @@ RETURNING dead_letter_id
 NO_DOCUMENT: dict[str, object] = {"from": {"code": "RUBY_SPLIT_V1", "version": 1}}
 
 
-# --- before the act: the run looked at its lease, was overtaken, and acts
+# --- the other run takes over after the check of the lease and before the act
 
 
 def _bet(stage: Stage) -> dict[str, str]:
@@ -111,7 +111,8 @@ def _start_all(stage: Stage) -> e.AnyEffect:
     return e.StartPlatform()
 
 
-# The last field: the same effect succeeds under the run that took over, so an act was refused.
+# The last field says whether the same effect succeeds under the new run. A success shows that the
+# take-over alone caused the refusal.
 PREPARED: tuple[tuple[str, type[e.AnyEffect], Callable[[Stage], e.AnyEffect], bool], ...] = (
     ("start the platform", e.StartPlatform, _start_all, True),
     ("stop", e.StopProcesses, lambda stage: e.StopProcesses(("rolling_worker",)), True),
@@ -119,7 +120,7 @@ PREPARED: tuple[tuple[str, type[e.AnyEffect], Callable[[Stage], e.AnyEffect], bo
     ("migrate the platform", e.Migrate, older("platform", "0007"), True),
     ("migrate control", e.Migrate, older("control", "0001"), True),
     ("seed players", e.SeedPlayers, lambda stage: e.SeedPlayers(200), True),
-    # While a seed is still a draft: what was active is seeded no more.
+    # This stands before the activations, because only a draft can be seeded.
     ("seed a topology", e.CallService, _seed, True),
     ("activate a pair", e.CallService, next_pair, True),
     ("activate a policy", e.CallService, _saved_policy, True),

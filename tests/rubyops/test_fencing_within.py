@@ -1,4 +1,4 @@
-"""A run that is overtaken within an act goes no further: what is not done yet is left undone."""
+"""A run from which another takes over in the middle of an act leaves the rest undone."""
 
 import dataclasses
 import json
@@ -213,7 +213,7 @@ def test_a_backfill_ends_with_the_batch_before(stage: Stage) -> None:
     )
 
 
-# --- taking down, and the fence itself
+# --- `down`, and the fence itself
 
 
 @pytest.mark.parametrize("has_token", [True, False])

@@ -19,8 +19,8 @@ from rubyops.model.json_object import JsonObject
 from wallet_runtime.contract.secrets import HOLDERS, MASK, keep_out, masked
 from wallet_runtime.plumbing.runtime.settings import SecretBytes
 
-RAW = 'p"ss w/rd\\of somebody'  # a password that is another one in a URL and in JSON
-# A process of the runtime that logs its one secret in every way that a log line comes about.
+RAW = 'p"ss w/rd\\of somebody'  # a password that URLs and JSON write with escapes
+# A program that logs a secret in every way in which a log line of the runtime is written.
 LOGS = """
 import logging, sys, threading, structlog
 from wallet_runtime.plumbing.runtime import logging as ours

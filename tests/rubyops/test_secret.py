@@ -1,4 +1,4 @@
-"""A secret never shows itself, and drivers can use it."""
+"""A secret never appears in a text, and drivers can use its value."""
 
 from rubyops.model.secret import Secret
 

@@ -1,4 +1,4 @@
-"""A request to stop is remembered, ends a wait at once, and raises where the engine asks."""
+"""A stop request is remembered, ends a wait at once, and raises where the engine checks it."""
 
 import threading
 import time

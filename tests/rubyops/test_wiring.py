@@ -1,4 +1,4 @@
-"""Drivers by name: each that an environments file may name can be connected."""
+"""Every driver that an environments file can name can be connected."""
 
 from pathlib import Path
 from typing import get_args

@@ -1,4 +1,4 @@
-"""The command line itself: its table of lines, how it ends, and what it says to programs."""
+"""The command line: its table of commands, its exit codes and its machine-readable output."""
 
 import ast
 import json
@@ -143,7 +143,7 @@ def test_a_closed_pipe_is_no_crash(tmp_path: Path) -> None:
 
 
 def say_nothing() -> None:
-    """Tell nothing of the money."""
+    """Print nothing about the money."""
 
 
 def plan_of(*effects: AnyEffect) -> Plan:
@@ -160,7 +160,7 @@ def test_a_changing_run_is_confirmed_by_the_environments_name(tmp_path: Path) ->
     with pytest.raises(Refused, match="'stagin'"):
         _confirm(plan_of(Migrate()), staging, "stagin", say_nothing)
     _confirm(plan_of(Migrate()), staging, "staging", say_nothing)
-    # Freezing must stay easy.
+    # A freeze needs no confirmation, because freezing must stay easy.
     _confirm(plan_of(RaiseFreeze("ingress", "")), staging, None, say_nothing)
     with pytest.raises(Refused, match="--confirm staging"):
         _confirm(plan_of(LiftFreeze("")), staging, None, say_nothing)

@@ -1,7 +1,7 @@
-"""Lost output never ends a run, and data that could not be written is a failure.
+"""Lost output never ends a run, but data that cannot be written is a failure.
 
-Every test is a process of its own. The run is `gate` on an environment that was never brought up:
-it looks at one gate, fails at the second, and has to say so in its journal.
+Most tests start a rubyops process. The run is `gate` on an environment that was never started: it
+checks one gate, fails at the second, and must write that to its journal.
 """
 
 import contextlib
@@ -46,19 +46,19 @@ def start(command: tuple[str, ...], home: Path, **options: Any) -> "subprocess.P
 
 
 def lines(home: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of the only journal, none while there is none."""
+    """The complete lines of the only journal; empty if there is no journal yet."""
     journals = list(home.rglob("r-*.ndjson"))
     whole = journals[0].read_text().rpartition("\n")[0] if journals else ""
     return [json.loads(line) for line in whole.splitlines()]
 
 
 def last_line(home: Path) -> dict[str, Any] | None:
-    """Return the last whole line of the only journal, None while there is none."""
+    """The last complete line of the only journal; None if there is no journal yet."""
     return whole[-1] if (whole := lines(home)) else None
 
 
 def ended(home: Path) -> dict[str, Any]:
-    """Return the last line of the only journal."""
+    """The last line of the only journal, which must exist."""
     line = last_line(home)
     assert line is not None
     return line
@@ -71,7 +71,7 @@ def assert_the_run_is_whole(home: Path, exit_code: int = GATE_ENDS) -> None:
 
 @contextlib.contextmanager
 def full_pipe() -> Iterator[BinaryIO]:
-    """Give a pipe that is full and that nobody reads."""
+    """Yield the writing end of a full pipe that nobody reads."""
     reading, writing = os.pipe()
     size = fcntl.fcntl(writing, fcntl.F_GETPIPE_SZ)
     os.write(writing, b"x" * size)
@@ -80,7 +80,7 @@ def full_pipe() -> Iterator[BinaryIO]:
         yield pipe
 
 
-# --- lines that run steps
+# --- commands that run steps
 
 
 @pytest.mark.parametrize("output", ["text", "json", "ndjson"])
@@ -167,7 +167,7 @@ def test_signs_that_cannot_be_encoded_do_not_end_a_run(tmp_path: Path, encoding:
 
 
 class Terminal:
-    """A terminal whose master is ours, and a run that stands still before its second step."""
+    """A terminal whose master the test holds, and a run that is paused before its second step."""
 
     def __init__(self, home: Path) -> None:  # noqa: D107
         self._home = home
@@ -193,7 +193,8 @@ class Terminal:
                     os.read(self.master, 65536)
 
     def go_on(self) -> int:
-        # The kernel lets a stopped run go on with the hang-up; this is for one that ignores it.
+        # A hang-up of the terminal continues a suspended run. A run that ignores it needs this
+        # signal.
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.run.pid, signal.SIGCONT)
         return self.run.wait(60)
@@ -227,7 +228,7 @@ def test_a_run_that_was_started_by_nohup_outlives_its_terminal(tmp_path: Path) -
     assert_the_run_is_whole(tmp_path)
 
 
-# --- lines that print data
+# --- commands that print data
 
 
 @pytest.mark.parametrize(
@@ -362,7 +363,7 @@ def test_a_sign_of_life_comes_while_the_plan_is_made(
 def test_a_full_disk_under_a_file_is_not_told_as_a_lost_stdout(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The error of a write names no file, whether it was stdout's or one of state."""
+    """A write error of a state file is reported as such, not as lost output."""
 
     @click.command()
     def write() -> None:

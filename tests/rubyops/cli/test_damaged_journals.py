@@ -1,4 +1,4 @@
-"""Lines about past runs, on journals damaged as a disk, a crash or a person damages them."""
+"""Commands about past runs, on journals that a disk, a crash or a person has damaged."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ GONE = object()
 
 
 def journal(run_id: str, at: int | None = None, **changes: Any) -> str:
-    """Write a good journal, but for these fields of one line."""
+    """The text of a good journal, in which one line has other fields."""
     lines = [{"run": run_id, **BASE, **line} for line in GOOD]
     if at is not None:
         lines[at] = {
@@ -74,8 +74,8 @@ DAMAGED: dict[str, str | bytes] = {
     "r-zoneless": journal("r-zoneless", 0, time="2026-11-20T10:00:00"),
     "r-other": journal("r-good"),
 }
-# Damage that a reader cannot see: a torn last line was never acted on, and what an effect told is
-# its own business.
+# Damage that readers do not report. A torn last line was never acted on, and the details that an
+# effect reported have no fixed types.
 UNSEEN = {"r-halfjson", "r-noepoch"}
 
 

@@ -1,4 +1,4 @@
-"""A damaged file of state is told in words by every line, and never as a traceback."""
+"""Every command reports a damaged state file in words, never with a traceback."""
 
 import os
 import subprocess

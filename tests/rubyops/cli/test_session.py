@@ -1,7 +1,7 @@
-"""The question for the environment's name is ended at once by whatever stops a run.
+"""Everything that stops a run also ends the question for the environment's name at once.
 
-Every test is a process of its own on a terminal of its own. The run is `rollout local` on an
-environment that was never brought up and that asks to be confirmed.
+Each test starts a process on its own terminal. The run is `rollout local` on an environment that
+was never started and that requires a confirmation.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.fault
 
 
 class Asked:
-    """A run that stands at the question, and the master of its terminal."""
+    """A run that waits at the question, and the master of its terminal."""
 
     def __init__(self, home: Path) -> None:  # noqa: D107
         environments = home / "environments.yaml"
@@ -67,7 +67,7 @@ class Asked:
         self.master = -1
 
     def end(self) -> int:
-        """Return the exit code, and read what was said until then."""
+        """Wait for the end of the run, read its remaining output, and return its exit code."""
         code = self.run.wait(SECONDS_MAX)
         with contextlib.suppress(OSError):
             while self.master >= 0:

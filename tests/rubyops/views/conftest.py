@@ -1,4 +1,4 @@
-"""A platform with money, and the control database of its operators."""
+"""Fixtures: a platform with money, and the control database of its operators."""
 
 import pytest
 
@@ -23,12 +23,12 @@ def money(platform_db: TestDatabase) -> Money:
 
 @pytest.fixture
 def control(control_db: TestDatabase) -> ControlDatabase:
-    """The control database as the operators' role."""
+    """The control database, connected as the operators' role."""
     return ControlDatabase(Link(lambda: control_db.dsn("rubyops_ops"), "the test's control"))
 
 
 @pytest.fixture
 def read(money: Money, control_db: TestDatabase) -> LiveRead:
-    """The reader of that platform, whose consumers have read everything; no copy is kept."""
+    """A read port on the platform, with no unread events and no copies."""
     databases: dict[Database, TestDatabase] = {"platform": money.database, "control": control_db}
     return LiveRead(databases=databases, stream_groups=CONSUMED)

@@ -1,6 +1,6 @@
-"""The fields of each record are the columns of its query, in their order and of their types.
+"""The fields of each record match the columns of its query in name, order and type.
 
-The columns are released as JSON under these names, so a new column is seen here first.
+JSON output shows these names, so a new column must not get in unnoticed.
 """
 
 from dataclasses import fields
@@ -49,7 +49,7 @@ MALFORMED = (
 
 @pytest.fixture
 def database(money: Money) -> TestDatabase:
-    """A platform with money, and one dead letter that tells nothing of itself."""
+    """A platform with money and one malformed dead letter."""
     money.plant(MALFORMED)
     return money.database
 

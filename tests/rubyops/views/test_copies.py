@@ -1,4 +1,4 @@
-"""Copies as the driver, their heartbeats and their own /health tell of them."""
+"""The view of copies, from the driver, the heartbeats and /health."""
 
 from typing import Any
 

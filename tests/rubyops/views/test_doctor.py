@@ -1,4 +1,4 @@
-"""The doctor's parts, each with the line that mends it."""
+"""Each part of `doctor`, with the command that repairs it."""
 
 from pathlib import Path
 
@@ -25,18 +25,18 @@ class House:
     """An environment that a test breaks in one place."""
 
     def __init__(self, home: Path, dsn: str) -> None:
-        """Begin with one that has nothing wrong, and nothing running."""
+        """Set up a healthy environment in which nothing runs."""
         self.home = home
         self.journals = tiny.session(dsn, home, Recorder())
         self.control = ControlDatabase(Link(lambda: dsn, "the test's control"))
         self.copies: list[Copy] = []
 
     def servers(self) -> str:
-        """Say where the servers are."""
+        """Describe the servers."""
         return "PostgreSQL here"
 
     def found(self, name: str) -> Found:
-        """Look, and return one part."""
+        """Run the doctor and return one part of its report."""
         patient = Patient(
             "test", self.home, self.servers, self.journals, self.control, lambda: self.copies
         )

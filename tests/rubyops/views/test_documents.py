@@ -1,4 +1,4 @@
-"""Topology and policy documents as wallet_service answers them."""
+"""The views of topology and policy documents, from the answers of wallet_service."""
 
 from collections.abc import Mapping
 from typing import Any

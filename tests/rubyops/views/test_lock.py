@@ -1,4 +1,4 @@
-"""The lock as a page of its own and as a part of the overview."""
+"""The view of the lock, on its own page and in the overview."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def held() -> LockState:
-    """A lock whose holder lives."""
+    """A lock whose holder is alive."""
     holder = replace(this_process(), who="ann", host="here", pid=7)
     return LockState("r-1", holder, 3, NOON, NOON, gone=False)
 

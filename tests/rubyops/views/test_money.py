@@ -1,4 +1,4 @@
-"""The money line: what is in force, whose freezes these are, and what holds a change up."""
+"""The money line: the level in force, the owners of the freezes, and the cause of a delay."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Playbooks that ship, and the steps of one."""
+"""The views of the shipped playbooks, and of the steps of one playbook."""
 
 from rubyops import bootstrap
 from rubyops.registry import PLAYBOOKS

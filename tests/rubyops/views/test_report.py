@@ -1,4 +1,4 @@
-"""How a run ended, an error, a plan, and the line that goes on from there."""
+"""The reports of a run, an error and a plan, each with the command to run next."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Runs as their journals tell them, sound and damaged, on real files and a real `control`."""
+"""The views of runs, from sound and damaged journals and a real `control`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ TEN = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 @pytest.fixture
 def reader(control_db: TestDatabase, tmp_path: Path) -> Session:
-    """The engine over a folder with a good journal, a damaged one and no journal at all."""
+    """The engine on a folder with a good journal, an unfinished one and a damaged one."""
     folder = tmp_path / "journal"
     folder.mkdir()
     (folder / "r-good.ndjson").write_text(journal("r-good"))
@@ -39,7 +39,7 @@ def reader(control_db: TestDatabase, tmp_path: Path) -> Session:
 
 
 def unended(run_id: str) -> str:
-    """Write the journal of a run that was killed after its first intent."""
+    """The journal of a run that was killed after its first intent."""
     lines: list[dict[str, Any]] = [{"run": run_id, **BASE, **line} for line in GOOD[:2]]
     return as_text(chained(lines))
 
@@ -105,7 +105,7 @@ def test_a_run_that_is_not_there_is_a_usage_error(reader: Session) -> None:
 def test_each_journal_is_judged_by_itself_and_by_its_anchor(reader: Session) -> None:
     items = {item.id: item for item in verify_journals(reader, reader.journals.runs())}
     assert items["r-nostart"].details.faults
-    # Control knows nothing of the good one, which took effect.
+    # The good run had effects, but `control` has no anchor of it.
     assert "control has no anchor of this run" in items["r-good"].summary
     assert JournalsView(tuple(items.values())).verdict == "failed"
     lines = reader.reading("r-good").chain.lines

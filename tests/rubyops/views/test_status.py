@@ -1,4 +1,4 @@
-"""The overview of an environment: each part in its place, and one verdict over all of them."""
+"""The overview of an environment: all its parts, and one verdict over them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,16 +32,16 @@ COUNTS = {
 
 
 class Told(StillRead):
-    """A platform whose outbox is told by the test, with one consumer or none."""
+    """A read port whose outbox counts come from the test, with one consumer group or none."""
 
     def __init__(self, lag: int | None, **counts: int) -> None:
-        """Tell these counts; other queries are not answered."""
+        """Set the group's lag and the counts; other queries are not answered."""
         rows: Mapping[str, list[Row]] = {"facts_outbox": [COUNTS | counts]}
         super().__init__({**rows, "facts_service_copies": []})
         self.lag = lag
 
     def groups(self) -> list[Row]:
-        """Return one group that is so many entries behind, or none."""
+        """One consumer group with this lag, or none."""
         return [] if self.lag is None else [{"lag": self.lag}]
 
 

@@ -1,4 +1,4 @@
-"""Any view is written for a program by one encoder, under the names of its fields."""
+"""One encoder writes every view as JSON, under the names of its fields."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class Facts:
-    """One field of each kind."""
+    """A view with one field of each type."""
 
     amounts: tuple[Amount, ...]
     by_name: dict[str, Amount]
