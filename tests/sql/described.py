@@ -1,7 +1,7 @@
-"""All that a database's schemas are, as lines that two databases can be compared by.
+"""Describes the schemas of a database as lines, so that two databases can be compared.
 
-A line names one thing and all that is true of it: of a function its text, owner, settings and who
-may call it. Object ids, the order of rights and the order of creation are in none.
+A line names one object and all its properties, such as a function's text, owner, settings and
+rights. Object ids, the order of rights and the order of creation are left out.
 """
 
 import psycopg
@@ -24,7 +24,7 @@ def _rights(column: str, kind: str, owner: str) -> str:
     return _RIGHTS.format(acl=f"coalesce({column}, acldefault('{kind}', {owner}))")
 
 
-# The first column names the kind, the others make the line.
+# In each query the first column is the kind of object, and all columns together make the line.
 QUESTIONS = (
     f"""
     SELECT 'schema', n.nspname, n.nspowner::regrole, {_rights("n.nspacl", "n", "n.nspowner")},
@@ -121,9 +121,9 @@ QUESTIONS = (
 
 
 def described(dsn: str) -> list[str]:
-    """Describe the database of a superuser's URL, a line a thing, sorted."""
+    """The sorted lines of a database, one per object; `dsn` is the URL of a superuser."""
     with psycopg.connect(dsn) as connection:
-        # Names are written with their schema, whatever the path of the server is.
+        # With this search path, PostgreSQL writes every name together with its schema.
         connection.execute("SET search_path = pg_catalog")
         return sorted(
             " | ".join(str(value) for value in row)

@@ -1,8 +1,8 @@
-"""The schema of the last release. An archive keeps its definitions and its last revision's number.
+"""The schema of the last release, from an archive of its definitions.
 
-`python -m tests.sql.last_release` makes the archive of this checkout, when a release is cut. The
-archive has no revisions. A released one never changes (`test_revisions.py`), so those of the
-checkout up to that number are the release's.
+`python -m tests.sql.last_release` makes the archive when a release is cut. Instead of the
+revisions, the archive holds the number of the newest one. Released revisions never change
+(`test_revisions.py`), so the checkout still has those of the release.
 """
 
 import io
@@ -23,7 +23,7 @@ DATABASES: tuple[Database, ...] = get_args(Database)
 
 
 def write() -> None:
-    """Archive the definitions of this checkout, the same bytes every time."""
+    """Archive the definitions of this checkout; the same files always give the same bytes."""
     files = {
         path.relative_to(definitions.FOLDER).as_posix(): path.read_bytes()
         for path in definitions.FOLDER.rglob("*.sql")

@@ -1,4 +1,4 @@
-"""Each file of definitions holds one kind, and may be applied again and again."""
+"""Each definition file holds statements of one kind, and can be applied again and again."""
 
 import re
 from typing import get_args
@@ -10,7 +10,7 @@ from rubyops.ports import Database
 from sql import definitions
 from tests.cluster import TestDatabase
 
-# How the statements of a kind may begin, at the first column.
+# The allowed beginnings of the statements of each kind.
 BEGINNINGS = {
     "functions": ("CREATE OR REPLACE FUNCTION ",),
     "views": ("CREATE OR REPLACE VIEW ",),
@@ -41,7 +41,7 @@ PLANNED_EACH_TIME = """
     SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
      WHERE l.lanname = 'sql' AND p.prosrc ~ '\\m(FROM|INTO|UPDATE)\\s+(wallet|rolling|player)[._]'
 """
-# Rare, or called once for many rows: these need no plan that is kept.
+# Functions that are called rarely, or once for many rows. They need no cached plan.
 RARE = {
     "rolling.answer_to",
     "rolling.rollings_between",
@@ -78,7 +78,7 @@ def test_a_sealed_record_has_its_trigger_on_every_column_but_the_unsealed_ones(
 def test_a_function_that_is_called_for_one_player_keeps_its_plan(
     platform_db: TestDatabase,
 ) -> None:
-    """PostgreSQL plans a LANGUAGE sql function that it cannot inline in every transaction."""
+    """Such a function is not LANGUAGE sql, which PostgreSQL plans anew in each transaction."""
     with psycopg.connect(platform_db.superuser_dsn) as connection:
         found = connection.execute(PLANNED_EACH_TIME.encode()).fetchall()
     assert {name.partition("(")[0] for (name,) in found} == RARE

@@ -1,4 +1,4 @@
-"""The template of a consumer's tables, filled from the name of the owner alone."""
+"""The template of a consumer's tables needs nothing but the name of the owner."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ CREATE ROLE {0}_worker NOLOGIN;
 CREATE ROLE {0}_service NOLOGIN;
 """
 TABLES = ("inbox", "position", "event_failure", "dead_letter", "consumer", "partition")
-# Everything that says how a table is: columns, constraints, indexes, and who may do what.
+# The structure of the tables: columns, constraints, indexes and rights.
 SHAPE = """
 SELECT c.relname || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
        || ' ' || a.attnotnull::text
@@ -47,7 +47,7 @@ SELECT prosrc || proacl::text || proconfig::text || prosecdef::text || provolati
 
 
 def shape(connection: psycopg.Connection[Any], owner: str) -> list[str]:
-    """Describe a consumer's tables, with its name taken out."""
+    """The structure of a consumer's tables, with the consumer's name replaced by OWNER."""
     names = [f"{owner}_{table}" for table in TABLES]
     tables = [f"{owner}.{name}" for name in names]
     values = {"schema": owner, "names": names, "tables": tables}
@@ -56,7 +56,7 @@ def shape(connection: psycopg.Connection[Any], owner: str) -> list[str]:
 
 
 def consumer_definitions(owner: str) -> str:
-    """Return what the shared files of all consumers give to one."""
+    """The definition files that all consumers share, filled in for one consumer."""
     files = [
         *definitions.files("platform", "functions"),
         *definitions.files("platform", "grants"),
@@ -74,11 +74,11 @@ def test_the_template_makes_what_the_first_consumer_has(
         connection.execute(ROLES.format("another").encode())
         connection.execute(consumer_tables("another").encode())
         connection.execute(consumer_definitions("another").encode())
-        # A migration takes every right away before it gives those of the files.
+        # A migration revokes every right before it grants the rights of the files.
         connection.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA another FROM PUBLIC")
         first, second = shape(connection, "rolling"), shape(connection, "another")
         connection.rollback()
-    # `rolling.answer_to` reads the inbox, and is rolling's own.
+    # Only rolling has `rolling.answer_to`, which reads the inbox.
     expected = [text for text in first if not text.startswith("OWNER_inbox OWNER_owner ")]
     assert len(expected) > 100, "the tables are not found any more"
     assert second == expected

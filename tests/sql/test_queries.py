@@ -1,4 +1,4 @@
-"""Every statement that code names exists, and every one that exists is named by somebody."""
+"""Every SQL statement that code names exists, and some code names every statement."""
 
 import ast
 import re
@@ -55,7 +55,7 @@ def test_no_statement_is_left_that_nobody_names() -> None:
 
 
 def _is_named_by_its_verb(name: str, text: str) -> bool:
-    """Say whether a statement of an owner is named by what follows the owner."""
+    """Whether code names an owner's statement without the prefix of the owner."""
     owners = {*PUBLISHERS, *(f"{publisher}_outbox" for publisher in PUBLISHERS), *CONSUMERS}
     verbs = {name.removeprefix(f"{owner}_") for owner in owners if name.startswith(f"{owner}_")}
     verbs |= {verb.replace(consumer, "{consumer}") for verb in verbs for consumer in CONSUMERS}

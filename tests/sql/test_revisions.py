@@ -1,4 +1,4 @@
-"""A released revision never changes, and holds nothing but what must have a version."""
+"""A released revision never changes, and holds no views, triggers or grants."""
 
 import hashlib
 import re
@@ -21,8 +21,8 @@ ADVICE = (
     "statements. A revision that is new gets its lines in tests/data/revisions.sha256 "
     "(sha256sum FILE)."
 )
-# Indexes and constraints call these functions, so they are versioned with the tables: to change one
-# takes a new revision.
+# Indexes and constraints call these functions, so revisions create them. A change of one needs a
+# new revision.
 OF_TABLES = {"wallet.position", "wallet.person_name"}
 UNVERSIONED = re.compile(
     r"^\s*(?:CREATE\b[^;(]*?\b(?:VIEW|TRIGGER|PROCEDURE)\b|GRANT\b(?!.*pg_)|ALTER FUNCTION\b).*$",
@@ -31,14 +31,14 @@ UNVERSIONED = re.compile(
 
 
 def revision_files(folder: Path = migrations.FOLDER) -> Iterator[Path]:
-    """List every file of every revision."""
+    """Yield every file of every revision."""
     for which in get_args(Database):
         yield from sorted((folder / which).glob("[0-9]*_*.py"))
         yield from sorted((folder / which / "statements").glob("*.sql"))
 
 
 def changed_files(folder: Path = migrations.FOLDER) -> list[str]:
-    """Name the files whose digest is not the one that is kept, and kept ones that are gone."""
+    """The revision files whose digest differs from the stored one, and missing files."""
     lines = [line.split("  ") for line in DIGESTS.read_text().splitlines()]
     kept = {name: digest for digest, name in lines}
     found = {
@@ -49,7 +49,7 @@ def changed_files(folder: Path = migrations.FOLDER) -> list[str]:
 
 
 def digest_of(path: Path) -> str:
-    """Return the sha256 of a file as sha256sum prints it."""
+    """The sha256 of a file, as sha256sum prints it."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -78,7 +78,7 @@ def test_an_edited_a_new_and_a_lost_revision_are_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", get_args(Database))
 def test_revisions_hold_no_definitions(which: Database) -> None:
-    """Functions, views, triggers and grants of a revision would be lost at the next release."""
+    """Revisions hold no functions, views, triggers or grants, which the next release would drop."""
     for text in migrations.texts(which):
         assert UNVERSIONED.findall(text) == []
         assert set(re.findall(r"^CREATE FUNCTION (\S+?)\(", text, re.MULTILINE)) <= OF_TABLES

@@ -1,4 +1,4 @@
-"""A revision changes nothing under the feet of the platform of before, which runs on meanwhile."""
+"""A revision breaks nothing for the processes of the previous release, which keep running."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from sql import migrations
 
 SQUAWK = Path(sys.executable).with_name("squawk")
 RULES = CHECKOUT / "sql" / "squawk.toml"
-# Nothing ran before the first release.
+# Revisions up to these are not checked, because no platform ran before the first release.
 FIRST_RELEASE = {"platform": "0008", "control": "0002"}
 FAULTS = {
     "ban-drop-column": "ALTER TABLE wallet.wallet_player DROP COLUMN canary;",
@@ -27,7 +27,7 @@ FAULTS = {
 
 
 def told(files: Sequence[Path]) -> str:
-    """Return what squawk says of these files; nothing where all is well."""
+    """The complaints of squawk about these files; empty if it has none."""
     line = [str(part) for part in (SQUAWK, "--config", RULES, "--reporter", "gcc", *files)]
     done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout + done.stderr if done.returncode else ""

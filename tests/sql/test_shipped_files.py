@@ -14,7 +14,7 @@ def test_the_package_data_names_every_file_that_is_no_module() -> None:
     patterns = config["options.package_data"]["sql"].split()
     shipped = {path for pattern in patterns for path in PACKAGE.glob(pattern)}
     assert {path for path in PACKAGE.rglob("*.sql")} - shipped == set()
-    # Revisions are modules of no package: their folders' names are not imported, but listed.
+    # The folders of revisions are no packages, so a pattern must name their .py files, too.
     revisions = {path for path in PACKAGE.glob("migrations/*/*.py")}
     assert revisions and revisions <= shipped
 

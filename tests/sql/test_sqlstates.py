@@ -1,4 +1,4 @@
-"""The one list of our SQLSTATEs is what our SQL raises, and no other file of ours spells one."""
+"""The list of our SQLSTATEs matches our SQL, and no other file of ours contains such a code."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ def raised_in_sql() -> set[str]:
 
 
 def spelled(file: Path) -> list[str]:
-    """Give the lines of code that spell one; words of a docstring or comment may."""
+    """The lines of a file that contain one of our SQLSTATEs in quotes."""
     return [
         line
         for line in file.read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""Every view is read from its file, and has the two statements that compare it."""
+"""Every view is read from its file, and has the two statements that compare its plans."""
 
 import re
 
