@@ -1,6 +1,7 @@
-"""Turns of tests, for one that must not run beside any other.
+"""Locks between test workers, for tests that must not run beside others.
 
-Roles belong to a whole PostgreSQL server.
+A test that changes a role needs the servers alone, because roles belong to a whole PostgreSQL
+server.
 """
 
 import fcntl
@@ -15,9 +16,9 @@ from tests.cluster import FOLDER_VARIABLE
 
 @contextmanager
 def taking_ports() -> Iterator[None]:
-    """Start a platform while no other worker does.
+    """Hold a lock, so that only one worker at a time starts a platform.
 
-    A port that was chosen is free to others until somebody listens.
+    Until a process listens on a chosen port, other workers could choose the same port.
     """
     with (Path(os.environ[FOLDER_VARIABLE]) / "ports.lock").open("w") as own:
         fcntl.flock(own, fcntl.LOCK_EX)
@@ -26,17 +27,16 @@ def taking_ports() -> Iterator[None]:
 
 @contextmanager
 def turn(*, exclusive: bool, on_a_platform: bool) -> Iterator[None]:
-    """Wait for the turn and keep it as long as the block lasts.
+    """Wait for a shared or exclusive lock on the servers, and hold it until the block ends.
 
-    With embedded servers a platform has its own, and its tests wait for nobody; the others share
-    one.
+    With embedded servers each live platform has its own servers, so its tests need no lock.
     """
     if on_a_platform and sources.name() == "embedded":
         yield
         return
     folder = Path(os.environ[FOLDER_VARIABLE])
     with (folder / "turn.lock").open("w") as own:
-        # A waiting test holds the gate, so that a stream of others cannot overtake it for ever.
+        # A waiting test holds gate.lock, so that later tests cannot get turn.lock before it.
         with (folder / "gate.lock").open("w") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
             fcntl.flock(own, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)

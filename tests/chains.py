@@ -1,4 +1,4 @@
-"""Journals as a forger or a test writes them: any lines, under a sound chain of hashes."""
+"""Writes journals with arbitrary lines and a valid hash chain."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ Lines = list[dict[str, Any]]
 
 
 def chained(lines: Lines) -> Lines:
-    """Number these lines and hash them anew, each after the one before."""
+    """Return copies of the lines with new numbers and a valid hash chain."""
     made: Lines = []
     previous = GENESIS
     for number, line in enumerate(lines, 1):
@@ -20,5 +20,5 @@ def chained(lines: Lines) -> Lines:
 
 
 def as_text(lines: Lines) -> str:
-    """Write lines as a journal's file holds them."""
+    """The text of a journal file with these lines."""
     return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)

@@ -1,6 +1,7 @@
-"""A real PostgreSQL and a real Redis for the whole test run, shared by its workers.
+"""The PostgreSQL and the Redis of a test run, which all its workers share.
 
-They come from the run's source, and are left as they were found.
+The servers come from the run's source (`tests.sources`). At its end the run removes everything that
+it made there.
 """
 
 import fcntl
@@ -29,19 +30,20 @@ from tests import sources
 from tests.sources import MADE_BY_MIGRATIONS, NotUsable, Started
 
 FOLDER_VARIABLE = "RUBYOPS_TEST_CLUSTER"
-# A clone of a template makes some 300 files. In memory that takes a quarter of the time.
+# A clone of the template database has some 300 files. In memory their creation takes a quarter of
+# the time.
 IN_MEMORY = Path("/dev/shm")  # noqa: S108
 FREE_BYTES_MIN = 4 << 30
 PREFIX = "rubyops_test_"
-# Made once, in the process that starts the workers. Given servers may be open to others while the
-# run's roles are there.
+# The main process makes the password for all workers. It is random, because given servers may be
+# reachable for others while the run's roles exist there.
 PASSWORD = os.environ.setdefault("RUBYOPS_TEST_PASSWORD", secrets.token_hex(12))
 _database_numbers = itertools.count()
 
 
 @dataclass(frozen=True)
 class TestDatabase:
-    """One test's own database: connection URLs of the superuser and of every role."""
+    """The database of one test, with connection URLs for the superuser and every role."""
 
     __test__ = False
 
@@ -50,7 +52,7 @@ class TestDatabase:
 
     @property
     def superuser_dsn(self) -> str:
-        """The superuser's URL: for planting faults and looking at everything."""
+        """The superuser's URL, for planting faults and reading every table."""
         return self.postgres.dsn(SUPERUSER, PASSWORD, self.name)
 
     def dsn(self, role: str) -> str:
@@ -58,9 +60,9 @@ class TestDatabase:
         return self.postgres.dsn(role, PASSWORD, self.name)
 
     def end_sessions(self, application: str) -> None:
-        """End every session of this name in this database, and return when their backends are gone.
+        """Terminate every session of this application in this database, and wait for their end.
 
-        The server only asks a backend to end: the next command of a test could find it alive.
+        Without the wait, the next statement of a test could still find a session alive.
         """
         with psycopg.connect(self.superuser_dsn) as connection:
             connection.execute(
@@ -72,7 +74,7 @@ class TestDatabase:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The two servers of this test run; everything that it makes there is named with `prefix`."""
+    """The two servers of this test run; the names of its databases begin with `prefix`."""
 
     servers: Started
     folder: Path
@@ -84,27 +86,27 @@ class Cluster:
 
     @property
     def postgres(self) -> ExternalPostgres:
-        """The PostgreSQL."""
+        """The run's PostgreSQL server."""
         return ExternalPostgres(Secret(f"{self.servers.postgres}/{self.prefix}"))
 
     @property
     def superuser_dsn(self) -> str:
-        """The superuser's URL of a database that is nobody's."""
+        """The superuser's URL of the maintenance database."""
         return self.postgres.dsn(SUPERUSER, PASSWORD, migrations.MAINTENANCE_DATABASE)
 
     def template(self, which: Database) -> str:
-        """Name the migrated database that tests' own are cloned from."""
+        """The name of the migrated template database that tests clone."""
         return f"{self.prefix}_{which}"
 
     def database_name(self, what: str) -> str:
-        """Make a name that no other test uses."""
+        """A new database name that no other test uses."""
         return f"{self.prefix}_{what}_{os.getpid()}_{next(_database_numbers)}"
 
     @contextmanager
     def database(self, which: Database) -> Iterator[TestDatabase]:
         """Clone the migrated template for one test and drop the clone after it."""
         name = self.database_name(which)
-        # Copied as files: through the log, which is the default, it takes twice the time.
+        # FILE_COPY takes half the time of the default strategy, which writes through the log.
         copy = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
         self.run(copy, name, self.template(which))
         try:
@@ -113,17 +115,17 @@ class Cluster:
             self.run("DROP DATABASE {} WITH (FORCE)", name)
 
     def redis(self, number: int) -> ExternalRedis:
-        """One logical database."""
+        """The logical Redis database with this number."""
         return ExternalRedis(Secret(f"{self.servers.redis}/{number}"), self.prefix)
 
     def redis_url(self, number: int, user: str = SERVICES_USER) -> str:
-        """The URL of a user of one logical database that `take_logical_database` gave."""
+        """The URL of a user for a logical database that `take_logical_database` returned."""
         return self.redis(number).url(user, PASSWORD)
 
     def take_logical_database(self) -> int:
-        """Find a logical database that is empty and that nobody else in this run has taken.
+        """Take an empty logical database that no other worker of this run uses.
 
-        Raises `NotUsable` when there is none.
+        Raises `NotUsable` if there is none.
         """
         with _locked(self.folder / "redis.lock"):
             taken = self.taken()
@@ -139,9 +141,9 @@ class Cluster:
         return list(json.loads(book.read_text())) if book.exists() else []
 
     def servers_for(self, home: Path) -> dict[str, str]:
-        """Give an environment two databases, a logical one to be, and the passwords of the roles.
+        """Make the folder and the passwords of an environment; return the URLs of its servers.
 
-        Its folder is made here.
+        The PostgreSQL database in the URL does not exist yet.
         """
         home.mkdir(mode=0o711)
         (home / "secrets.json").touch(mode=0o600)
@@ -155,7 +157,7 @@ class Cluster:
         }
 
     def run(self, text: str, *names: str) -> None:
-        """Run a statement as the superuser, its names put in as identifiers."""
+        """Run a statement as the superuser; each `{}` stands for a name, which is quoted."""
         with psycopg.connect(self.superuser_dsn, autocommit=True) as connection:
             connection.execute(composed.SQL(text).format(*map(composed.Identifier, names)))
 
@@ -170,9 +172,9 @@ class Cluster:
 
 
 def make_folder() -> None:
-    """Choose the run's folder, in the process that starts the workers; they inherit its name.
+    """Create the run's folder in the main process; the workers inherit its name.
 
-    Raises `NotUsable`.
+    Raises `NotUsable` if the chosen servers cannot be used.
     """
     source = sources.chosen()
     folder = _place() / f"rubyops-tests-{secrets.token_hex(4)}"
@@ -184,7 +186,7 @@ def make_folder() -> None:
 
 
 def _place() -> Path:
-    """Choose where the servers' files lie: where TMPDIR says, else in memory if there is room."""
+    """The folder for the servers' files: TMPDIR if set, else memory if there is room."""
     usable = "TMPDIR" not in os.environ and os.access(IN_MEMORY, os.W_OK | os.X_OK)
     if usable and shutil.disk_usage(IN_MEMORY).free >= FREE_BYTES_MIN:
         return IN_MEMORY
@@ -192,7 +194,7 @@ def _place() -> Path:
 
 
 def connect() -> Cluster:
-    """Start the servers, or find them started by another worker."""
+    """Return the run's servers; the first worker that calls this starts them."""
     folder = Path(os.environ[FOLDER_VARIABLE])
     started = folder / "started.json"
     with _locked(folder / "lock"):
@@ -206,7 +208,7 @@ def connect() -> Cluster:
 
 
 def prepare(cluster: Cluster, which: Database) -> None:
-    """Make the migrated template of one database, unless another worker has."""
+    """Create and migrate the template of one database, unless another worker has."""
     with _locked(cluster.folder / f"{which}.lock"):
         done = cluster.folder / f"{which}.done"
         if done.exists():
@@ -230,7 +232,7 @@ def prepare_redis(cluster: Cluster) -> int:
 
 
 def versions() -> str:
-    """Say which servers the run has; empty when no test asked for one."""
+    """The versions of the run's servers; empty if no test used a server."""
     folder = Path(os.environ[FOLDER_VARIABLE])
     if not (folder / "started.json").exists():
         return ""
@@ -249,9 +251,9 @@ def versions() -> str:
 
 
 def stop() -> None:
-    """Stop the servers if any worker started them, and remove the run's folder.
+    """Stop the servers if a worker started them, and remove the run's folder.
 
-    Servers that run on are rid of everything of the run.
+    On shared servers, which keep running, everything that the run made is removed.
     """
     if FOLDER_VARIABLE not in os.environ:
         return

@@ -1,4 +1,4 @@
-"""Fixtures for every test: real servers of the run's source, started once, on first use."""
+"""Fixtures for every test: the run's real servers, which start on first use."""
 
 import gc
 import os
@@ -13,8 +13,8 @@ from tests import cluster as servers
 from tests.cluster import Cluster, TestDatabase
 
 EMBEDDED_ONLY = "embedded_only"
-# Files that take half a minute or more in a whole run, the longest first. The third begins while
-# the first two make their platforms, and the platforms of others are copies of the first one's.
+# Test files that take half a minute or more in a whole run, the longest first. The first file rolls
+# out the split platform, and later files copy that platform.
 LONGEST = (
     "acceptance/test_flows_on_split.py",
     "histories/test_postgresql.py",
@@ -54,9 +54,9 @@ LONGEST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the servers of the run, in the process that starts the workers.
+    """Choose the run's servers, in the main process.
 
-    A variable that names a person's own servers is not for tests.
+    Every process drops the variables that name a person's own servers, so that no test uses those.
     """
     for variable in product.URL_VARIABLES.values():
         os.environ.pop(variable, None)
@@ -74,9 +74,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out, on other sources, what only the embedded servers can show; say why at the end.
+    """Start the longest files first, and skip `embedded_only` tests on other servers.
 
-    Workers take whole files. The longest come first, so that none of them is alone at the end.
+    Workers take whole files. A long file that started last would keep the run waiting.
     """
     items.sort(key=_turn)
     for item in items:
@@ -86,10 +86,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep the collected tests out of the garbage collector's sight.
+    """Exclude the collected tests from garbage collection.
 
-    A worker holds thousands of them for the whole run, and each full collection walked them all:
-    that was a sixth of its CPU time.
+    A worker holds thousands of test items for the whole run. Full collections that walked them took
+    a sixth of its CPU time.
     """
     gc.collect()
     gc.freeze()
@@ -103,14 +103,14 @@ def _turn(item: pytest.Item) -> tuple[int, bool]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a test that changes a role for everybody while no other test runs on the same server."""
+    """Run a test that changes roles while no other test runs on the same server."""
     exclusive = item.get_closest_marker("alters_roles") is not None
     with alone.turn(exclusive=exclusive, on_a_platform=item.path.parent.name == "acceptance"):
         return (yield)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which servers the tests ran on, and what was left out there."""
+    """Print which servers the tests ran on, and how many tests were skipped there and why."""
     left_out: dict[str, int] = {}
     for report in terminalreporter.stats.get("skipped", []):
         reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
@@ -126,22 +126,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """The run's PostgreSQL and Redis, without any database of ours in them."""
+    """The run's PostgreSQL and Redis; their templates may not be migrated yet."""
     return servers.connect()
 
 
 @pytest.fixture(scope="session")
 def platform_template(cluster: Cluster) -> Cluster:
-    """The servers with the platform's schema migrated once, to be cloned."""
+    """The servers, with the migrated template of the platform database."""
     servers.prepare(cluster, "platform")
     return cluster
 
 
 @pytest.fixture(scope="session")
 def control_template(platform_template: Cluster) -> Cluster:
-    """The servers with the control schema migrated once, to be cloned.
+    """The servers, with the migrated templates of both databases.
 
-    The platform's is migrated before it, because it makes the roles.
+    The platform is migrated first, because its migrations create the roles.
     """
     servers.prepare(platform_template, "control")
     return platform_template
@@ -149,14 +149,14 @@ def control_template(platform_template: Cluster) -> Cluster:
 
 @pytest.fixture
 def platform_db(platform_template: Cluster) -> Iterator[TestDatabase]:
-    """A migrated platform database of the test's own."""
+    """A migrated platform database for one test."""
     with platform_template.database("platform") as database:
         yield database
 
 
 @pytest.fixture
 def control_db(control_template: Cluster) -> Iterator[TestDatabase]:
-    """A migrated control database of the test's own."""
+    """A migrated control database for one test."""
     with control_template.database("control") as database:
         yield database
 

@@ -1,4 +1,4 @@
-"""Every kind of effect under one short name, for tests that make many."""
+"""All kinds of effects in one module, for tests that use many of them."""
 
 from rubyops.effects.backfill import Backfill, SeedPlayers
 from rubyops.effects.base import AnyEffect

@@ -1,8 +1,8 @@
-"""Worlds in which there is nothing, or in which a part does not answer, on real servers.
+"""Test worlds that are empty, or in which a part does not answer, on real servers.
 
-Every check and every command's plan is asked in each of them, by the registry, so that a new one is
-asked by itself. A parameter that is neither a flag nor a choice needs its values in `VALUES`: what
-is not in it fails until somebody has thought about it.
+Every check and every command of the registry is tried in each world, so new ones are included
+automatically. A parameter that is neither a flag nor a choice needs its values in `VALUES`, or the
+test fails.
 """
 
 import itertools
@@ -41,14 +41,14 @@ WORLDS = (
     "redis mute",
     "health mute",
 )
-CODE = "c" * 64  # of the checkout, and of every copy that reports
+CODE = "c" * 64  # the code digest of the checkout and of every copy that reports
 GREEN = ("ok", "noop")
 CLOSED = "127.0.0.1:1"  # a port that no server listens on
 NOBODY = "00000000-0000-0000-0000-00000000abcd"
 DOCUMENTS = "tests/cases/documents"
 
-# Values tried of each parameter that is neither a flag nor a choice: its default, and every value
-# with another meaning.
+# The values to try for each parameter that is neither a flag nor a choice: its default, and one
+# value per further meaning.
 VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
     "backfill": {
         "batch_size": (1000,),
@@ -86,7 +86,7 @@ VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of one check, or of one plan under these parameters, in one world."""
+    """The answer of one check or one plan, with these parameters, in one world."""
 
     name: str
     world: str
@@ -96,7 +96,7 @@ class Answer:
 
 
 class WorldRead:
-    """A `Read` over real servers, or over ports that nothing listens on; services do not answer."""
+    """A `Read` port on real servers or on ports without a server; the services never answer."""
 
     environment = replace(FACTS, code=CODE)
 
@@ -107,7 +107,7 @@ class WorldRead:
         kept: Sequence[Copy] = (),
         mute: str | None = None,
     ) -> None:
-        """Ask these; nothing is connected before the first question."""
+        """Store the addresses; the first query connects."""
         self._links = {name: _link(name, dsn) for name, dsn in databases.items()}
         self._streams = StreamReader(lambda: redis_url)
         self._kept = tuple(kept)
@@ -136,11 +136,11 @@ class WorldRead:
         copy: int = 1,
         brand_id: str | None = None,
     ) -> HttpAnswer:
-        """Answer that nobody is there."""
+        """Return a refused connection."""
         return HttpAnswer(0, None, "connection refused")
 
     def copies(self) -> Sequence[Copy]:
-        """List what the driver keeps. Raises `Unreachable` where it is mute."""
+        """The copies at the driver. Raises `Unreachable` if the driver is mute."""
         if self._mute is not None:
             raise Unreachable(self._mute)
         return self._kept
@@ -150,7 +150,7 @@ class WorldRead:
         return self._streams.groups()
 
     def results(self, suite: str) -> Evidence:
-        """Return no result: nothing was ever run."""
+        """Return no evidence, because nothing was ever run."""
         return Evidence()
 
 
@@ -168,7 +168,7 @@ def make(
     control: TestDatabase,
     redis_url: str,
 ) -> Read:
-    """Build a world on two migrated databases of the test's own."""
+    """Make the named world, on the two migrated databases of a test."""
     databases: dict[Database, str] = {
         "platform": platform.dsn(ROLE),
         "control": control.dsn(ROLE),
@@ -194,7 +194,7 @@ def make(
 
 
 def _seal(platform: TestDatabase, control: TestDatabase) -> None:
-    """Seal both halves of the freeze, as a freeze whose every copy is gone since leaves it."""
+    """Seal `control` and the fence row, as after a freeze whose copies have all ended."""
     for database, statement in (
         (control, "UPDATE control.freeze_state SET level = 'sealed', epoch = 1"),
         (platform, "UPDATE wallet.wallet_gate SET freeze_level = 'sealed', freeze_epoch = 1"),
@@ -204,7 +204,7 @@ def _seal(platform: TestDatabase, control: TestDatabase) -> None:
 
 
 def _beat(control: TestDatabase) -> None:
-    """Register every copy with a heartbeat that stays fresh for as long as the test takes."""
+    """Register every copy with a heartbeat that stays fresh during the whole test."""
     with psycopg.connect(control.superuser_dsn, autocommit=True) as connection:
         for process in PROCESSES:
             connection.execute(
@@ -227,9 +227,9 @@ def commands() -> dict[str, Command[Any]]:
 
 
 def variants(command: Command[Any]) -> Iterator[dict[str, Any]]:
-    """Give every combination of parameters that is tried.
+    """Yield every combination of parameter values to try.
 
-    Raises `LookupError` for a parameter that nobody thought of.
+    Raises `LookupError` for a parameter without values.
     """
     hints = get_type_hints(command.params)
     known = VALUES.get(command.name, {})
@@ -291,7 +291,7 @@ def _answer(
         status, sentence = "refused", fault.message
     except UsageError as fault:
         status, sentence = "usage", fault.message
-    except Exception as fault:  # whatever else comes is no answer, of whichever kind it is
+    except Exception as fault:  # any other exception is a fault and no answer
         status, sentence = "fault", f"{type(fault).__name__}: {fault}"
     return Answer(name, world, status, sentence, params or {})
 
@@ -303,5 +303,5 @@ def _told(said: Finding | NoOp | Planned) -> tuple[str, str]:
         case NoOp():
             return "noop", said.reason
         case _:
-            # A plan without an effect does nothing and ends as ok.
+            # A plan without effects does nothing, so it counts as a no-op.
             return ("wanted", "") if said.effects else ("noop", "no effect is wanted")

@@ -1,4 +1,4 @@
-"""Sets the freeze level of a test's own fence row, the way operators and wallet_service do."""
+"""Sets the freeze level in a test's fence row with the functions that the platform uses."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from wallet_runtime.contract.freeze import FREEZE_LEVELS, OPEN
 def set_fence_row(
     operator: psycopg.Connection[Any], level: str, epoch: int, token: int = 1
 ) -> None:
-    """Raise or lower the level under this epoch, and settle it."""
+    """Raise or lower the level under `epoch`; after a raise, settle the epoch."""
     row = operator.execute("SELECT freeze_level FROM wallet.wallet_gate").fetchone()
     assert row is not None
     present = row["freeze_level"] if isinstance(row, dict) else row[0]

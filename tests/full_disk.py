@@ -1,4 +1,4 @@
-"""A full disk for files that are written in this process: the kernel refuses every byte."""
+"""Simulates a full disk for this process: the kernel refuses every byte of a file write."""
 
 import resource
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """Let files be made and none of them grow, as on a disk without a free block."""
+    """Let the process create files but write no byte to them, until the block ends."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:

@@ -1,6 +1,7 @@
-"""Signals in tests: a run started by nohup, or in the background of a script, ignores some of them.
+"""Sets signal handlers for the tests that need them.
 
-So do the processes that it starts. A test of a signal says how it is answered.
+A test run under nohup, or in the background of a script, ignores some signals, and so do the
+processes that it starts.
 """
 
 import signal
@@ -12,7 +13,7 @@ Answer = signal.Handlers | Callable[..., object]
 
 @contextmanager
 def answered(number: signal.Signals, answer: Answer) -> Iterator[None]:
-    """Have this process, and those that it starts, answer a signal so while the block lasts."""
+    """Handle a signal with `answer`, in this process and its new children, until the block ends."""
     before = signal.signal(number, answer)
     try:
         yield

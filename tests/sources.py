@@ -1,10 +1,8 @@
-"""Where the run's PostgreSQL and Redis come from.
+"""The sources of the test run's PostgreSQL and Redis.
 
-`RUBYOPS_TEST_SOURCE` is `embedded` (as when it is not set), `containers` or `urls`.
-
-A source starts its servers and stops them; everything that tests do with them is the same for all
-three (`tests.cluster`). `python -m tests.sources containers` says by its exit code whether
-containers can be had here.
+`RUBYOPS_TEST_SOURCE` is `embedded` (the default), `containers` or `urls`. A source starts and stops
+its servers; `tests.cluster` uses the servers of all sources in the same way. `python -m
+tests.sources containers` exits with 0 if containers are available here.
 """
 
 import os
@@ -37,41 +35,42 @@ OURS_VARIABLE = "RUBYOPS_TEST_SERVERS_ARE_OURS"
 POSTGRES_IMAGE, REDIS_IMAGE = "postgres:16-alpine", "redis:7-alpine"
 LABEL = "rubyops.tests"
 MADE_BY_MIGRATIONS = (*LOGIN_ROLES, "wallet_owner", "player_owner", "rolling_owner")
-CONNECTIONS_MIN = 300  # three live platforms and the tests' own databases
+CONNECTIONS_MIN = 300  # for three live platforms and the databases of tests
 FAST = {
     "fsync": "off",
     "full_page_writes": "off",
     "autovacuum_naptime": "5min",
     "max_connections": "400",
-    "max_wal_size": "256MB",  # it may lie in memory
+    "max_wal_size": "256MB",  # the data may lie in memory
 }
 LOGICAL_DATABASES = 64
 
 
 class Started(NamedTuple):
-    """A superuser's URL of PostgreSQL and an administrator's of Redis, neither with a database."""
+    """The URLs of PostgreSQL's superuser and of Redis' administrator, without a database name."""
 
     postgres: str
     redis: str
 
 
 class NotUsable(Exception):
-    """These servers cannot be used, and why."""
+    """These servers cannot be used; the message says why."""
 
 
 class Source(Protocol):
-    """One way to have servers.
+    """A way to provide the servers.
 
-    `shared` ones run on for somebody else, so that what the run made has to be taken out again.
+    With `shared`, the servers keep running for other users, so the run must remove everything that
+    it made there.
     """
 
     shared: bool
 
     def start(self, folder: Path, password: str) -> Started:
-        """Have the servers answer; `folder` is the run's own. Raises `NotUsable`."""
+        """Start the servers in the run's folder and wait for their answers. Raises `NotUsable`."""
 
     def stop(self, folder: Path, password: str) -> None:
-        """End what was started, whether or not the start ever came to its end."""
+        """Stop the servers, even if their start did not finish."""
 
 
 class Embedded:
@@ -80,7 +79,7 @@ class Embedded:
     shared = False
 
     def start(self, folder: Path, password: str) -> Started:
-        """Start both in the run's folder."""
+        """Start both servers in the run's folder."""
         postgres, valkey = self._servers(folder)
         postgres.create(password)
         valkey.configure(dict.fromkeys(REDIS_USERS, password))
@@ -103,7 +102,7 @@ class Embedded:
         )
 
     def stop(self, folder: Path, password: str) -> None:
-        """Stop both at once: nobody will ask for their data."""
+        """Stop both servers at once, without saving their data."""
         postgres, valkey = self._servers(folder)
         if (postgres.data / "postmaster.pid").exists():
             _pg_ctl(postgres, "stop", "-m", "immediate")
@@ -125,15 +124,15 @@ class Embedded:
 
 
 class Containers:
-    """Containers by testcontainers, without Ryuk.
+    """Containers by testcontainers, without its cleanup container Ryuk.
 
-    The run ends them itself, by a label that holds its folder's name.
+    The run removes its containers itself, by a label with the name of its folder.
     """
 
     shared = False
 
     def start(self, folder: Path, password: str) -> Started:
-        """Start one of each."""
+        """Start one container per server."""
         from testcontainers.community.postgres import PostgresContainer
         from testcontainers.community.redis import RedisContainer
         from testcontainers.core.config import testcontainers_config
@@ -171,16 +170,14 @@ class Containers:
 
     @staticmethod
     def refusal() -> str | None:
-        """Say why containers cannot be had here; None when they can.
+        """The reason why containers cannot be used here, or None.
 
-        Images are fetched if they are not there.
+        Pulls missing images.
         """
         try:
             client = _docker()
             client.ping()
-        except (
-            Exception
-        ) as fault:  # whatever a missing, forbidden or broken daemon makes the client raise
+        except Exception as fault:  # a missing or broken daemon leads to many types of errors
             return f"no Docker daemon answers ({type(fault).__name__})"
         for image in (POSTGRES_IMAGE, REDIS_IMAGE):
             try:
@@ -194,15 +191,15 @@ class Containers:
 
 
 class Urls:
-    """Servers that somebody runs already.
+    """Servers that run already, at URLs from environment variables.
 
-    Things in them that the run did not make are never touched.
+    The run never touches databases or roles that it did not make.
     """
 
     shared = True
 
     def start(self, folder: Path, password: str) -> Started:
-        """Look whether they can be used."""
+        """Check that the servers can be used, and return their URLs."""
         missing = [name for name in (DATABASE_VARIABLE, REDIS_VARIABLE) if not os.environ.get(name)]
         if missing:
             raise NotUsable(
@@ -243,7 +240,7 @@ class Urls:
         return asked[0], asked[1]
 
     def stop(self, folder: Path, password: str) -> None:
-        """Leave them running."""
+        """Leave the servers running."""
 
 
 SOURCES: dict[str, Callable[[], Source]] = {
@@ -254,12 +251,12 @@ SOURCES: dict[str, Callable[[], Source]] = {
 
 
 def name() -> str:
-    """Name the source of this run."""
+    """The name of this run's source."""
     return os.environ.get(VARIABLE) or "embedded"
 
 
 def chosen() -> Source:
-    """Return the source of this run. Raises `NotUsable` for a name that is none."""
+    """The source of this run. Raises `NotUsable` for an unknown name."""
     if name() not in SOURCES:
         raise NotUsable(f"{VARIABLE} is {name()!r}; it can be {', '.join(SOURCES)}.")
     return SOURCES[name()]()

@@ -1,4 +1,4 @@
-"""The fixtures of this folder give what they promise."""
+"""The databases, roles and Redis users of the fixtures in `tests/conftest.py`."""
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""Every path, name and line that a page names exists, and every page has the house's form."""
+"""Every path, name and command in the docs exists, and every page follows the style rules."""
 
 import ast
 import re
@@ -23,9 +23,9 @@ PAGES = sorted(
 TREES = {"benchmarks", "checks", "commands", "docs", "playbooks", "rubyops", "scripts", "sql"}
 TREES |= {"tests", "wallet_runtime"}
 SUFFIXES = (".cfg", ".json", ".lock", ".md", ".ndjson", ".py", ".sql", ".toml", ".yaml")
-# Files of an environment's folder, which no checkout has.
+# Files in the folder of an environment, which a checkout does not have.
 STATE = {"ports.json", "secrets.json", "servers.json", "suites.json", "<run>.ndjson"}
-# Pages say `contract.routes` for short, and `runtime.fence`.
+# The packages behind the short names of the docs, such as `contract.routes`.
 ROOTS = {
     "contract": "wallet_runtime.contract",
     "plumbing": "wallet_runtime.plumbing",
@@ -45,7 +45,7 @@ DOTTED = re.compile(r"^[A-Za-z_]+(?:\.\w+)+$")
 
 
 def prose(page: Path) -> str:
-    """Return a page without its blocks of code."""
+    """The text of a page without its code blocks."""
     return FENCE.sub("", page.read_text(encoding="utf-8"))
 
 
@@ -58,14 +58,14 @@ def words(page: Path) -> list[str]:
 
 
 def tracked() -> set[PurePosixPath]:
-    """Name every file of the checkout, new ones that git does not know yet included."""
+    """All files of the checkout, untracked ones included, ignored ones left out."""
     listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard")
     text = subprocess.run(listed, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
     return {PurePosixPath(line) for line in text.splitlines()}
 
 
 def exists(name: str, files: set[PurePosixPath]) -> bool:
-    """Whether a path, or the end of a path, is a file or a folder; `<name>` stands for any."""
+    """Whether a path, or the end of a path, exists; `<name>` matches any name."""
     pattern = re.sub(r"<[^>]+>", "*", name.rstrip("/"))
     return any(
         place.match(pattern) for file in files for place in (file, *file.parents) if place.name
@@ -92,7 +92,7 @@ def missing_links(page: Path) -> list[str]:
 
 
 def resolves(dotted: str) -> bool:
-    """Whether a dotted name leads to a module, or to something in one."""
+    """Whether a dotted name is a module, or an attribute in a module."""
     first, *rest = dotted.split(".")
     found: object = import_module(ROOTS[first])
     for step in rest:
@@ -107,7 +107,7 @@ def resolves(dotted: str) -> bool:
 
 
 def resolves_in(module: str, name: str) -> bool:
-    """Whether a module has this name, or is the package of a module so named."""
+    """Whether a module has this attribute or this submodule."""
     found = import_module(module)
     return hasattr(found, name) or find_spec(f"{module}.{name}") is not None
 
@@ -125,7 +125,7 @@ def missing_names(page: Path) -> list[str]:
 
 
 def database_text() -> str:
-    """Return our SQL, and the names of streams, which look like tables."""
+    """All our SQL, and the module with the names of streams, which look like tables."""
     files = (*(CHECKOUT / "sql").rglob("*.sql"), CHECKOUT / "wallet_runtime/contract/events.py")
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
@@ -143,7 +143,7 @@ def missing_in_database(page: Path, text: str) -> list[str]:
 
 
 def command_lines(page: Path) -> Iterator[str]:
-    """Yield what stands behind `rubyops` in spans and in blocks of code."""
+    """Yield the arguments of each `rubyops` command in code spans and code blocks."""
     blocks = FENCE.findall(page.read_text(encoding="utf-8"))
     lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
     for line in (*spans(page), *lines):
@@ -153,7 +153,7 @@ def command_lines(page: Path) -> Iterator[str]:
 
 
 def fault_of(line: str) -> str | None:
-    """Say what of a command line the real tree does not know; words in capitals stand for any."""
+    """The part of a command line that rubyops does not know; capitals are placeholders."""
     given = line.replace("|", " | ").split()
     while given[:1] in (["-e"], ["--environment"]):
         given = given[2:]
@@ -237,7 +237,7 @@ MADE_BY_THE_PAGE = {"REPORT_SERVICE"}
 
 
 def imported(text: str) -> Iterator[tuple[str, str]]:
-    """Yield module and name of each import that is of our packages."""
+    """Yield (module, name) of each import from our packages."""
     for node in ast.walk(ast.parse(text)):
         module = node.module if isinstance(node, ast.ImportFrom) else None
         if isinstance(node, ast.ImportFrom) and module and module.partition(".")[0] in TREES:

@@ -1,8 +1,7 @@
-"""No check and no command's plan answers ok or noop where there is nothing, or nobody to ask.
+"""No check and no plan answers ok or noop if data is missing or a server does not answer.
 
-Everything in the registry is asked in every world of `tests.empty_worlds`. What is green there all
-the same stands in `ALLOWED`, each with the test that shows why it is right. docs/nothing-found.md
-says for a person what is compared here.
+The tests try the whole registry in every world of `tests.empty_worlds`. `ALLOWED` lists the
+exceptions, each with the test that justifies it. docs/nothing-found.md shows the expected answers.
 """
 
 import re
@@ -40,7 +39,7 @@ PAGE = CHECKOUT / "docs" / "nothing-found.md"
 
 @dataclass(frozen=True)
 class Allowed:
-    """In which worlds a check or a command is rightly green, and the test that shows why."""
+    """The worlds in which ok or noop is right, and the name of the test that shows why."""
 
     worlds: tuple[str, ...]
     shown_by: str
@@ -59,7 +58,7 @@ ALLOWED: dict[str, Allowed] = {
     "thaw": Allowed(_SEEDED, "test_money_that_every_copy_confirms_to_be_open_needs_no_thaw"),
 }
 
-# Green answers that are not right yet, each with what is wrong about it. This table only shrinks.
+# Wrong answers of ok or noop that are not corrected yet, each with its error. Add none.
 KNOWN_WRONG: dict[tuple[str, str], str] = {}
 
 
@@ -68,7 +67,7 @@ def verdict(
     allowed: Mapping[str, Allowed],
     known_wrong: Mapping[tuple[str, str], str],
 ) -> list[str]:
-    """Say everything that is wrong with these answers, and with the lists that excuse them."""
+    """All faults of these answers, and of the lists that allow exceptions."""
     green = {(answer.name, answer.world) for answer in answers if answer.status in GREEN}
     asked = {(answer.name, answer.world) for answer in answers}
     excused = {(name, world) for name, entry in allowed.items() for world in entry.worlds}
@@ -92,12 +91,12 @@ def read(
     control_db: TestDatabase,
     redis_url: str,
 ) -> Read:
-    """One world."""
+    """The read port of one world."""
     return make(request.param, cluster, platform_db, control_db, redis_url)
 
 
 def in_world(*worlds: str) -> pytest.MarkDecorator:
-    """Run a test in these worlds; it is told which by `world`."""
+    """Parametrize a test with these worlds; it gets `world` and `read`."""
     each = [pytest.param(world, world, id=world) for world in worlds]
     return pytest.mark.parametrize(("world", "read"), each, indirect=["read"])
 
@@ -110,7 +109,7 @@ def test_nothing_found_is_never_success(world: str, read: Read) -> None:
     assert unlike_the_page(world, answers) == []
 
 
-# --- the verdict itself: what it must not let through
+# --- the verdict: faults that it must find
 
 
 @dataclass(frozen=True)
@@ -120,13 +119,13 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Unthought:
-    """A parameter of which nobody said what is to be tried."""
+    """A parameter without values in `VALUES`."""
 
     amount: int
 
 
 def planted(name: str, plan: Any, params: type = Nothing) -> dict[str, Command[Any]]:
-    """Make one command."""
+    """A registry of one command with this plan."""
     return {name: Command(name, params, plan)}
 
 
@@ -176,19 +175,19 @@ def test_an_excuse_that_nobody_needs_any_more_is_found() -> None:
 
 
 ASKS_THE_DRIVER_ALONE = {
-    "checks/_liveness.py",  # merges its word with the heartbeats
+    "checks/_liveness.py",  # combines the driver's answer with heartbeats
 }
 
 
 def test_who_lives_is_asked_of_both_sources() -> None:
-    """A guard that asks the driver alone finds nobody where the driver is mute or mistaken."""
+    """Only one module asks the driver for copies, because the driver alone can be mute or wrong."""
     folders = (CHECKOUT / "checks", CHECKOUT / "commands")
     files = [path for folder in folders for path in folder.rglob("*.py")]
     asking = {path for path in files if ".copies()" in path.read_text(encoding="utf-8")}
     assert {str(path.relative_to(CHECKOUT)) for path in asking} == ASKS_THE_DRIVER_ALONE
 
 
-# --- why what is allowed is right
+# --- the tests that justify the exceptions
 
 
 def test_every_excuse_is_shown_by_a_test() -> None:
@@ -196,9 +195,9 @@ def test_every_excuse_is_shown_by_a_test() -> None:
 
 
 def test_a_platform_without_money_begins_its_first_rollout(platform_db: TestDatabase) -> None:
-    """The invariants around every step are asked before any player exists; no account is no drift.
+    """The money guard passes before any player exists: without accounts nothing can be wrong.
 
-    That money which was lost is not taken for this, `tests/checks/test_money_checks.py` shows.
+    `tests/checks/test_money_checks.py` shows that the checks still notice lost money.
     """
     read = LiveRead(databases={"platform": platform_db}, stream_groups=CONSUMED)
     with psycopg.connect(platform_db.superuser_dsn, autocommit=True) as connection:
@@ -224,7 +223,7 @@ def test_revisions_are_read_from_both_databases(
     control_db: TestDatabase,
     behind: Any,
 ) -> None:
-    """Both databases answer in these worlds, and each says its own revision."""
+    """`migrate` is a no-op by the revisions of both databases, which answer in these worlds."""
     databases: Any = {"platform": platform_db, "control": control_db}
     read = LiveRead(databases=databases)
     assert isinstance(migrate.COMMAND.plan(migrate.Params(), read), NoOp)
@@ -235,7 +234,7 @@ def test_revisions_are_read_from_both_databases(
 
 
 def test_the_seed_is_read_from_its_rows(platform_db: TestDatabase) -> None:
-    """Which seed is loaded and active are rows of the database, whoever else is silent."""
+    """The check of the seed reads only the database, which answers in these worlds."""
     Money(platform_db).activate()
     read = LiveRead(databases={"platform": platform_db})
     assert single_seed.run(read).ok
@@ -245,7 +244,7 @@ def test_the_seed_is_read_from_its_rows(platform_db: TestDatabase) -> None:
 
 
 def test_an_open_bet_is_seen_in_the_same_worlds(platform_db: TestDatabase) -> None:
-    """The bets that a way back would strand are rows of the database, whoever else is silent."""
+    """The check of open bets reads only the database, which answers in these worlds."""
     money = Money(platform_db).prepare()
     read = LiveRead(databases={"platform": platform_db}, mute="its socket is gone")
     assert no_live_authorizations.run(read).ok
@@ -256,7 +255,7 @@ def test_an_open_bet_is_seen_in_the_same_worlds(platform_db: TestDatabase) -> No
 
 @in_world(*_SEEDED)
 def test_every_fresh_copy_confirmed(world: str, read: Read, control_db: TestDatabase) -> None:
-    """The freeze needs no stream: control, fence row and eight fresh heartbeats agree."""
+    """A freeze needs no Redis: `control`, the fence row and eight fresh heartbeats confirm it."""
     assert "8 of 8 copies confirmed" in freeze_acknowledged.run(read).summary
     with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
         connection.execute("UPDATE control.service_copy SET acknowledged_epoch = -1")
@@ -267,7 +266,7 @@ def test_every_fresh_copy_confirmed(world: str, read: Read, control_db: TestData
 def test_money_that_every_copy_confirms_to_be_open_needs_no_thaw(
     world: str, read: Read, control_db: TestDatabase
 ) -> None:
-    """Open is said by control, the fence row and eight fresh heartbeats; one that lags takes it."""
+    """`thaw` is a no-op only if `control`, the fence row and all eight copies say `open`."""
     assert isinstance(thaw.COMMAND.plan(thaw.Params(), read), NoOp)
     with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
         connection.execute(
@@ -276,12 +275,12 @@ def test_money_that_every_copy_confirms_to_be_open_needs_no_thaw(
     assert isinstance(thaw.COMMAND.plan(thaw.Params(), read), Planned)
 
 
-# --- the page for a person
+# --- docs/nothing-found.md
 
 
 @cache
 def page() -> dict[str, dict[str, str]]:
-    """Read the table of answers: by name, what is said in each world."""
+    """The page's table of answers: {name: {world: statuses}}."""
     found: dict[str, dict[str, str]] = {}
     for text in PAGE.read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in text.strip().strip("|").split("|")]
@@ -293,13 +292,13 @@ def page() -> dict[str, dict[str, str]]:
 
 @cache
 def sentences() -> dict[str, str]:
-    """Read the table of meanings: by name, the sentence that is said in the empty world."""
+    """The page's table of meanings: {name: sentence in the empty world}."""
     four_cells = r"^\| `([a-z0-9-]+)` \| [^|]{10,} \| ([^|]+) \| [^|]{10,} \|$"
     return dict(re.findall(four_cells, PAGE.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def unlike_the_page(world: str, answers: Sequence[Answer]) -> list[str]:
-    """Compare the statuses of a world with those that the page names."""
+    """The differences between the statuses of a world and those on the page."""
     seen: dict[str, set[str]] = {}
     for answer in answers:
         seen.setdefault(answer.name, set()).add(answer.status)
@@ -347,18 +346,18 @@ def test_an_environment_that_was_never_up(arguments: tuple[str, ...], tmp_path: 
     assert "rubyops up" in done.stderr
 
 
-# --- flows, which a plan always wants: they find out when they are played
+# --- flows: every plan includes them, so they must notice missing parts when they are played
 
 
 class Nobody:
-    """An actor in a world without services; it has no player to give."""
+    """An actor without services; it cannot register a player."""
 
     def __init__(self, read: Read) -> None:
         """Read this world."""
         self.read = read
 
     def as_operator(self, *arguments: Any, **named: Any) -> HttpAnswer:
-        """Answer that nobody is there."""
+        """Return a refused connection."""
         return HttpAnswer(0, None, "connection refused")
 
 
@@ -368,7 +367,7 @@ def test_a_flow_without_a_topology_is_not_passed(world: str, read: Read) -> None
     for name, flow in FLOWS.items():
         with pytest.raises(CheckFailed) as said:
             flow(actor)
-        if name not in ("reconciliation", "GATE-10"):  # they ask a service first
+        if name not in ("reconciliation", "GATE-10"):  # these flows call a service first
             assert isinstance(said.value, Inconclusive), name
             nothing = "no movement to look at" if name == "GATE-4" else "no topology is active here"
             assert nothing in said.value.message

@@ -1,4 +1,4 @@
-"""Every import contract is broken by the import that it forbids, and by nothing in the tree."""
+"""Every import contract reports a planted forbidden import, and the real tree breaks none."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ PREFIX = "importlinter:contract:"
 
 
 class Breach(NamedTuple):
-    """One line that is planted at the end of a file, and the contract that has to name it."""
+    """An import that is appended to a file, and the contract that must report it."""
 
     contract: str
     file: str
@@ -74,7 +74,7 @@ BREACHES = (
 
 
 class Verdict(NamedTuple):
-    """The exit code of the linter, and the section of each broken contract, by its name."""
+    """The exit code of the linter, and {name of a broken contract: its section}."""
 
     code: int
     broken: dict[str, str]
@@ -90,13 +90,13 @@ def linted(tree: Path) -> Verdict:
     ]
     done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
     _, _, told = done.stdout.partition("Broken contracts")
-    # Each section is a name, a line of dashes, and what breaks it.
+    # Each section has the name of a contract, a line of dashes, and the forbidden imports.
     parts = re.split(r"\n(\S.*)\n-{3,}\n", told)
     return Verdict(done.returncode, dict(zip(parts[1::2], parts[2::2], strict=True)))
 
 
 def contracts(tree: Path) -> dict[str, str]:
-    """Read the name of each contract by the last word of its section."""
+    """Map the last word of each contract's section in setup.cfg to the name of the contract."""
     parser = ConfigParser()
     parser.read(tree / "setup.cfg", encoding="utf-8")
     return {
@@ -112,7 +112,7 @@ def module_of(file: str) -> str:
 
 @pytest.fixture(scope="module")
 def breached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Verdict]]:
-    """A copy of the tree with every breach planted, and what the linter says of it."""
+    """A copy of the tree with every forbidden import, and the verdict of the linter."""
     tree = tmp_path_factory.mktemp("breached")
     for package in PACKAGES:
         shutil.copytree(
@@ -141,7 +141,7 @@ def test_every_contract_has_a_breach() -> None:
 def test_a_breach_is_named(breached: tuple[Path, Verdict], breach: Breach) -> None:
     tree, verdict = breached
     line = f"{module_of(breach.file)} -> {breach.imported}"
-    # The linter wraps a long line.
+    # The linter wraps long lines, so join them.
     told = " ".join(verdict.broken.get(contracts(tree)[breach.contract], "").split())
     assert verdict.code != 0
     assert line in told

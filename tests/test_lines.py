@@ -1,4 +1,4 @@
-"""Lines of code are at most 100 columns, in every language; ruff looks at Python alone."""
+"""Lines of code in every language have at most 100 columns; ruff checks only Python."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`scripts/test`: a whole run chooses no tests, and each end of it is kept; a part says nothing."""
+"""`scripts/test` runs all tests and records how they end; a run of some tests records nothing."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from rubyops.adapters.executed import PLUGIN
 from rubyops.config import CHECKOUT
 from tests.signals import answered
 
-# Stands for python and for every tool: notes how it was called, and fails where it is told to.
+# A script in place of python and of every tool. It records its calls and fails on demand.
 TOOL = """#!/bin/sh
 echo "$(basename "$0") $* [$(env | grep -E '^(PYTEST_|PYTHONOPTIMIZE|RUBYOPS_)' |
     sort | tr '\\n' ' ')]" >> "$CALLS"
@@ -37,7 +37,7 @@ OURS = {"RUBYOPS_TEST_SOURCE": "embedded", "RUBYOPS_PG_BIN": "/opt/pg"}
 
 
 class Run:
-    """One call of the script in a checkout of tools that only note their calls."""
+    """One call of `scripts/test` in a checkout whose tools only record their calls."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Run:
         self.calls = calls.read_text().splitlines()
 
     def of(self, words: str) -> list[str]:
-        """Return the calls that hold these words."""
+        """The recorded calls that contain these words."""
         return [call for call in self.calls if words in call]
 
 

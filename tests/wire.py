@@ -1,4 +1,4 @@
-"""A TCP line to a server that can be cut, stopped and mended while it is used."""
+"""A TCP proxy to a server; a test can break and restore its connections while they are used."""
 
 import asyncio
 import contextlib
@@ -14,16 +14,16 @@ Fault = Literal["refusing", "hanging", "cut"]
 
 
 class Wire:
-    """Passes connections on to a port of this machine.
+    """Forwards connections to a port of this machine.
 
-    `refusing` closes every connection and the port, as a server that was stopped. `hanging` passes
-    nothing on and goes on with the same connections, as a server that stands still. `cut` passes
-    nothing on and says nothing, and what was connected is lost for good, as on a network that lost
-    its state.
+    With the fault `refusing`, the wire closes its port and every connection, like a stopped server.
+    With `hanging`, it keeps the connections but forwards nothing, like a suspended server. With
+    `cut`, it forwards nothing and reports nothing, and open connections are lost for good, as when
+    a network loses its state.
     """
 
     def __init__(self, target_port: int) -> None:
-        """Listen on a port that is kept for as long as the wire lives."""
+        """Listen on a port that stays the same as long as the wire exists."""
         self._target = target_port
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
@@ -37,15 +37,15 @@ class Wire:
         self._loop.call_soon_threadsafe(self._flows.set)
 
     def break_by(self, fault: Fault) -> None:
-        """Break the line."""
+        """Break the connections with this fault."""
         self._call(self._break(fault))
 
     def mend(self) -> None:
-        """Let everything pass again."""
+        """Forward everything again."""
         self._call(self._mend())
 
     def close(self) -> None:
-        """Close everything."""
+        """Close the port and every connection."""
         self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CALL_SECONDS_MAX)
@@ -64,7 +64,8 @@ class Wire:
             self._lost = set(self._ends)
         if fault == "refusing":
             if self._server is not None:
-                # A connection accepted while the server closes would be nobody's, so none is.
+                # Accept no more: the server would never handle a connection that arrives while it
+                # closes.
                 for listener in self._server.sockets:
                     self._loop.remove_reader(listener.fileno())
                 await asyncio.sleep(SETTLE_SECONDS)
@@ -107,7 +108,7 @@ class Wire:
                 end.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass bytes on in one direction until either side ends."""
+        """Forward bytes in one direction until either side ends."""
         with contextlib.suppress(OSError):
             while chunk := await reader.read(CHUNK_BYTES):
                 await self._flows.wait()
@@ -118,7 +119,7 @@ class Wire:
 
 @contextlib.contextmanager
 def wire(target_port: int) -> Iterator[Wire]:
-    """Lay a line to a port, and take it away in the end."""
+    """A wire to a port, until the block ends."""
     laid = Wire(target_port)
     try:
         yield laid
