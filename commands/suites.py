@@ -22,6 +22,7 @@ SUITES: dict[str, tuple[str, ...]] = {
         f"{_WALLET}/domain/test_structure.py",
         f"{_WALLET}/domain/test_validation.py",
         f"{_WALLET}/test_documents.py",
+        f"{_WALLET}/test_document_versions.py",
     ),
     "policy engine": (
         f"{_WALLET}/domain/test_funding.py",
@@ -39,7 +40,10 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
     "points credit": (f"{_WALLET}/domain/test_points.py",),
     "coupon saga": (f"{_WALLET}/domain/test_coupons.py", f"{_WALLET}/test_coupons.py"),
-    "gateway split-balance routes": ("tests/wallet_runtime/gateway/test_api.py",),
+    "gateway split-balance routes": (
+        "tests/wallet_runtime/gateway/test_api.py",
+        "tests/wallet_runtime/gateway/test_credentials.py",
+    ),
     "admin validation and topology routes": ("tests/wallet_runtime/admin/test_api.py",),
 }
 
