@@ -1,7 +1,7 @@
-"""The chain of a journal: each line carries the hash of the line before it.
+"""The hash chain of a journal: each line carries the hash of the line before it.
 
-The chain shows a changed, a missing and a reordered line. A cut-off end shows against the head that
-`control` keeps, the journal's anchor.
+The chain reveals changed, missing and reordered lines, but not lines cut off at the end. `control`
+therefore keeps the number and hash of the newest line as the journal's anchor.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ from rubyops.engine.journal.lines import (
     RunResumed,
 )
 
-Head = tuple[int, str] | None  # the newest line that `control` has seen: its number and hash
+Head = tuple[int, str] | None  # the anchor: number and hash of the newest line in `control`
 UNANCHORED = (
     "control has no anchor of this run, though it took the lock: "
     "the journal is not one that a run wrote here"
@@ -28,7 +28,7 @@ UNANCHORED = (
 
 @dataclass(frozen=True)
 class Chain:
-    """A journal as read: its whole lines, their faults, and whether the last write was torn."""
+    """A parsed journal: its readable lines, its faults, and whether the last line is incomplete."""
 
     lines: tuple[Line, ...]
     faults: tuple[str, ...]
@@ -36,7 +36,7 @@ class Chain:
 
     @property
     def newer(self) -> str:
-        """Say that a later version wrote in it, whose lines this one cannot tell; else empty."""
+        """Describe a line format that is newer than this version knows; empty without one."""
         newest = max((line.v for line in self.lines), default=FORMAT)
         if newest <= FORMAT:
             return ""
@@ -47,10 +47,10 @@ class Chain:
 
 
 def read_chain(raw: Sequence[str], *, ends_whole: bool, run_id: str | None = None) -> Chain:
-    """Check every line against the one before it, and against the run that the file is named for.
+    """Parse the lines and check the hash, sequence number and run id of each.
 
-    `ends_whole` is False when the file's last line has no line end. A line that cannot be read is a
-    fault and left out.
+    `ends_whole` is False when the last line has no newline; that line is ignored. An unreadable
+    line is reported as a fault and left out. `run_id` is the run that the file is named after.
     """
     torn = not ends_whole
     lines: list[Line] = []
@@ -83,7 +83,7 @@ def _faults_of(line: Line, expected: int, previous: str, run_id: str | None) -> 
 
 
 def anchor_faults(chain: Chain, head: Head) -> tuple[str, ...]:
-    """Return what control's anchor says against a journal."""
+    """Return how the journal contradicts its anchor in `control`; empty when they agree."""
     if head is None:
         return (UNANCHORED,) if needs_anchor(chain) else ()
     cut = compare_with_anchor(chain, head)
@@ -91,9 +91,9 @@ def anchor_faults(chain: Chain, head: Head) -> tuple[str, ...]:
 
 
 def compare_with_anchor(chain: Chain, head: Head) -> str | None:
-    """Return what the anchored head says against the file, or None.
+    """Return how the journal contradicts the given anchor; None when they agree.
 
-    The file may be ahead: it is written first.
+    The journal may hold newer lines, because a run writes each line before its anchor.
     """
     if head is None:
         return None
@@ -108,10 +108,10 @@ def compare_with_anchor(chain: Chain, head: Head) -> str | None:
 
 
 def needs_anchor(chain: Chain) -> bool:
-    """Whether control must know this run: it took the lock, or did what needs the lock.
+    """Return whether `control` must have an anchor of this run.
 
-    Only starting the platform comes before the lock; a start that failed there leaves an outcome
-    and no anchor.
+    A run writes its first anchor when it takes the lock. Only the start of the platform comes
+    before the lock. If that start fails, the run may end without an anchor.
     """
     contents = [line.content for line in chain.lines]
     if any(isinstance(content, LockTaken) for content in contents):
@@ -129,15 +129,16 @@ def needs_anchor(chain: Chain) -> bool:
 
 
 def lines_ahead(lines: Sequence[Line], anchored: int | None) -> set[int]:
-    """Return the numbers of the lines that control had not seen at a resume, or has not seen yet.
+    """Return the numbers of lines newer than the anchor, now or at the time of a resume.
 
-    A kill between a line and its anchor leaves one such line, a silent control a few; a forger can
-    leave any.
+    A process killed between a line and its anchor leaves one such line. An unreachable `control`
+    leaves several. A forged journal may hold any number of them.
     """
     found = {line.seq for line in lines if anchored is not None and line.seq > anchored}
     for index in range(len(lines) - 1, -1, -1):
         resumed = lines[index].content
-        # Newest first: a resume that was itself ahead says nothing of the lines before it.
+        # The loop starts at the newest line, because a resume line without an anchor may be forged:
+        # its `anchored` field must not be used.
         if isinstance(resumed, RunResumed) and lines[index].seq not in found:
             earlier = lines[:index]
             found |= {line.seq for line in earlier if line.seq > resumed.anchored}

@@ -1,4 +1,4 @@
-"""Reads one line of a journal. Whatever stands in the file, nothing is raised."""
+"""Parses one line of a journal. An invalid line yields a message, never an exception."""
 
 import json
 from datetime import datetime
@@ -24,7 +24,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 def read_line(text: str) -> Line | str:
-    """Return the line, or the words that say why the text is none."""
+    """Return the parsed line, or a message that says why the text is not a journal line."""
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError):
@@ -40,7 +40,7 @@ def read_line(text: str) -> Line | str:
 
 
 def _is_too_deep(raw: JsonObject) -> bool:
-    # Python can read a little deeper than it can write, so a reader would end in a RecursionError.
+    # json.loads accepts deeper nesting than json.dumps, so `line_hash` would raise RecursionError.
     level: list[object] = [raw]
     for _ in range(DEPTH_MAX):
         held = [item for item in level if isinstance(item, dict | list)]
@@ -53,7 +53,7 @@ def _is_too_deep(raw: JsonObject) -> bool:
 
 
 def _typed(raw: JsonObject) -> Line | list[str]:
-    """Return the line, or the names of its fields that do not fit."""
+    """Return the line, or the names of its missing and mistyped fields."""
     kind = Opening if raw.get("type") == "run_started" else Envelope
     envelope = _fields(raw, kind)
     if isinstance(envelope, list):
@@ -73,7 +73,7 @@ def _content(raw: JsonObject, envelope: Envelope) -> Content | list[str] | None:
 
 
 def _fields(raw: JsonObject, kind: type[S]) -> S | list[str]:
-    """Type the fields of a struct; name those that do not fit."""
+    """Convert the fields into a struct, or return the names of missing and mistyped fields."""
     try:
         return msgspec.convert(raw, kind)
     except ValueError:
@@ -91,12 +91,13 @@ def _one_by_one(raw: JsonObject, kind: type[S]) -> S | list[str]:
             values[field.name] = msgspec.convert(raw[field.name], field.type)
         except ValueError:
             wrong += _inner(raw[field.name], field)
-    # A name that is no text, which `convert` cannot pass over, leaves nothing wrong.
+    # `convert` also fails on an unknown key that is not valid Unicode. All known fields are valid
+    # then, and the struct can be made.
     return wrong or kind(**values)
 
 
 def _inner(value: object, field: FieldInfo) -> list[str]:
-    """Name the fields within a struct's field that do not fit, or the field itself."""
+    """Return the names of the wrong fields inside a stored playbook, or the field's own name."""
     if not isinstance(value, dict) or field.type is not StoredPlaybook:
         return [field.name]
     found = _fields(value, field.type)

@@ -1,8 +1,8 @@
-"""The one reader of recorded results: those that journals and sealed files prove.
+"""Finds the newest trustworthy result of a test suite, a flow or a dry-run.
 
-It believes nothing that is unsound, unanchored, of another commit, of another environment, of
-another run than its name, or of the future; and it says why not. A damaged journal is told and
-passed over, and never stops the reading of the others.
+Results stand in sealed files and in journals. A result counts only if its journal is intact and
+belongs to this commit and environment. Each rejected result is reported with the reason. A damaged
+journal is skipped, and the other journals are still read.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,10 +24,11 @@ NO_COMMIT = "git does not tell the commit of this checkout, so no result can be 
 
 @dataclass(frozen=True)
 class EvidenceBook:
-    """Reads results of this checkout on this environment.
+    """Reads the results of this checkout on this environment.
 
-    `head` asks control for a journal's newest line, `known` for the runs that took the lock under
-    a commit and would record a suite, newest first. `shipped` loads a playbook that ships.
+    `head` returns the anchor of a run's journal. `known` returns the runs which declared in
+    `control` that they would record a suite for a commit, newest first. `shipped` loads a playbook
+    that comes with rubyops.
     """
 
     facts: EnvironmentFacts
@@ -44,7 +45,7 @@ class EvidenceBook:
         return Judge(self.facts, self.head, self.shipped, self.command, self.now)
 
     def newest(self, suite: str) -> Evidence:
-        """Return the newest result that is believed, and why newer ones are not.
+        """Return the newest trustworthy result of a suite, and why others were rejected.
 
         Raises `Unreachable`.
         """
@@ -57,7 +58,7 @@ class EvidenceBook:
         return self._newest_run(suite)
 
     def _newest_dry_run(self, suite: str) -> Evidence:
-        # A dry-run leaves nothing in control: the times in its journal are all that there is.
+        # `control` has no record of dry-runs, so the time in the journal decides which is newest.
         others = self._others(suite, ())
         proved = [item for item in others if item.result is not None]
         if not proved:
@@ -75,9 +76,9 @@ class EvidenceBook:
         return Evidence(None, _doubts(passed_over, self._unknown(suite, known)))
 
     def _known(self, suite: str, run_id: str) -> Found | None:
-        """Judge a run that control knows; None where it did not come to what it would prove.
+        """Judge a run that `control` knows; None if it never began a step of the suite.
 
-        A journal that is missing, damaged or cut off may be the one of a failure.
+        A missing, damaged or cut-off journal may hide a failure, so its doubt hides older results.
         """
         try:
             raw, whole = self.journals.read(run_id)
@@ -88,7 +89,8 @@ class EvidenceBook:
         if recorded is None or recorded.line.commit != self.facts.commit:
             return self._unended(suite, run_id, raw, whole=whole)
         told = self._judge.judge(suite, run_id, raw, whole=whole)
-        # Whatever its times and its environment say, it is a run of here and of this commit.
+        # `control` knows that the run belongs to this environment and commit. A journal that says
+        # otherwise is suspicious, so it hides older results.
         foreign = self._judge.foreign(recorded.line) is not None
         return replace(told, weighs=told.weighs or foreign)
 
@@ -99,7 +101,7 @@ class EvidenceBook:
         return Found(LONG_AGO, None, f"found {run_id}, not believed: {why}", weighs=True)
 
     def _others(self, suite: str, known: Sequence[str]) -> list[Found]:
-        """Judge the journals of which control does not know that they would prove this."""
+        """Judge the journals of all runs that are not in `known`, newest first."""
         found: list[Found] = []
         for run_id in reversed(self.journals.runs()[-JOURNALS_READ_MAX:]):
             if run_id in known:
@@ -107,7 +109,8 @@ class EvidenceBook:
             try:
                 raw, whole = self.journals.read(run_id)
             except RubyopsError as error:
-                # A journal that cannot be read is no evidence for any suite; the report names it.
+                # The suite of an unreadable journal is unknown, so the journal is reported and
+                # hides no result.
                 doubt = f"found {run_id}, not believed: {error.message}"
                 found.append(Found(LONG_AGO, None, doubt))
                 continue
@@ -116,14 +119,15 @@ class EvidenceBook:
         return found
 
     def _unknown(self, suite: str, known: Sequence[str]) -> list[Found]:
-        """Judge the journals that control does not know: no result of theirs is believed."""
+        """Judge the journals that `control` does not know, and turn their results into doubts."""
         return [_unproved(item) for item in self._others(suite, known)]
 
 
 def _weighed(newest: Found, passed_over: list[Found], others: list[Found]) -> Evidence:
-    """Take the newest word that control knows, unless a journal here claims a newer one.
+    """Return the newest result, unless an unproved journal claims a newer one.
 
-    Such a claim makes nothing believed, and it takes an older, better result away.
+    Such a claim is not trusted. It still hides the older result, because the newer run may have
+    failed.
     """
     if newest.result is None:
         return Evidence(None, (newest.doubt,))
@@ -148,7 +152,7 @@ def _when(found: Found) -> datetime:
 
 
 def _doubts(*kinds: Sequence[Found]) -> tuple[str, ...]:
-    """Return what was found and not believed, of each kind newest first."""
+    """Return the first doubts in words, each list sorted newest first."""
     told = [
         item.doubt for kind in kinds for item in sorted(kind, key=_when, reverse=True) if item.doubt
     ]

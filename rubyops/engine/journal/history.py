@@ -1,4 +1,4 @@
-"""Folds a run's journal into its state: the steps that are done, and the effect in doubt."""
+"""Rebuilds the state of a run from the lines of its journal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,10 @@ StepContent = StepStarted | StepPlanned | EffectIntended | EffectEnded | StepFin
 
 
 class Remaining(NamedTuple):
-    """The effects of a step that are still to do, and whether the first of them is in doubt."""
+    """The effects that a step still has to carry out; `number` is the number of the first.
+
+    The first one is `in_doubt` if it has an intent and no certain outcome.
+    """
 
     number: int
     effects: tuple[AnyEffect, ...]
@@ -41,9 +44,10 @@ class Remaining(NamedTuple):
 
 @dataclass(frozen=True)
 class StepRecord:
-    """One step so far. Its effects are numbered from 1 and never renumbered.
+    """The progress of one step. Effects are numbered from 1, and no number is used twice.
 
-    `effects` are those planned last, from the number `first` on; `last` is the highest number used.
+    `effects` is the newest plan, and `first` is the number of its first effect. `intents` holds
+    the numbers of begun effects, `outcomes` the status by number. `last` is the highest number.
     """
 
     status: str | None = None
@@ -57,15 +61,15 @@ class StepRecord:
 
     @property
     def done(self) -> bool:
-        """Whether the step needs nothing more."""
+        """Whether the step ended well, so that a resume skips it."""
         return self.status in DONE
 
     def remaining(self) -> Remaining | None:
-        """Return the effects to go on with, or None to plan the step afresh.
+        """Return the effects that a resume carries out, or None to plan the step anew.
 
-        A step that has begun goes on with the effects it had. One of which an effect surely failed
-        is planned anew, under new numbers, because the world that it failed in is what has to
-        change first.
+        A step whose effects have begun goes on with them. A step with a failed effect is planned
+        anew under new numbers, because the cause of the failure has to be fixed first, and the fix
+        changes the facts.
         """
         for offset in range(len(self.effects)):
             number = self.first + offset
@@ -81,10 +85,11 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class History:
-    """A run as its journal tells it.
+    """The state of a run, rebuilt from its journal.
 
-    `began_under` is the freeze level and epoch of its start, where told; `commits` are those that
-    wrote in it, in order; `changed` says whether an effect of it ever began.
+    `began_under` is the freeze level and epoch at the start, None if the journal lacks them.
+    `commits` are the commits of rubyops that wrote the lines, in order. `changed` is True once an
+    effect has begun.
     """
 
     run_id: str
@@ -102,11 +107,11 @@ class History:
 
 
 def read_history(lines: Sequence[Line], *, anchored: int | None = None) -> History:
-    """Fold a journal's lines into the state that a resume and `runs show` need.
+    """Rebuild the state of a run from its lines, for a resume and for `runs show`.
 
-    `anchored` is the newest line that control has seen: of later ones the numbers of intents alone
-    are believed. None believes the file, but for the lines that a resume found ahead of its anchor.
-    Raises `Refused` for a journal that does not begin as one.
+    `anchored` is the number of the newest line in `control`. Later lines may be forged, so only
+    their intents count. With None all lines count, except lines that were newer than the anchor at
+    an earlier resume. Raises `Refused` if the first line is not the start of a run.
     """
     ahead = lines_ahead(lines, anchored)
     history = _begin(lines)
@@ -136,8 +141,8 @@ def _begin(lines: Sequence[Line]) -> History:
 def fold(history: History, line: Line, *, seen: bool = True) -> History:
     """Return the history after one more line.
 
-    Of a line that control has not `seen` an intent alone counts: its effect may have been done
-    before the anchor could follow, so it is in doubt, and its number is used up.
+    If `control` has not `seen` the line, only an intent counts. Its effect may have been carried
+    out before the anchor was written, so the effect is in doubt and its number is used up.
     """
     content = line.content
     if line.commit not in history.commits:

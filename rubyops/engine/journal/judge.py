@@ -1,7 +1,7 @@
-"""Judges one journal: the result that it proves, or why it is not believed.
+"""Decides whether a result recorded in one journal can be trusted, and says why not.
 
-A result is believed where its journal is sound, anchored, of this commit, of this environment and
-not of the future, and where the run behind it bears it out.
+The journal must be intact and match its anchor. The result must belong to this commit and this
+environment, and must not lie in the future. A flow result must also agree with the run's steps.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,14 +35,14 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class NotShipped(Refused):
-    """The playbook of a run does not ship: its record says nothing of the one that does."""
+    """The playbook of the run is not one that comes with rubyops."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """One run: the result that it proves, or the doubt.
+    """The verdict on one run: a trusted result, or a doubt.
 
-    A doubt that `weighs` hides older results: the run may have failed.
+    A doubt with `weighs` also hides older results, because this newer run may have failed.
     """
 
     recorded_at: datetime
@@ -53,7 +53,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A line that records a result of a suite."""
+    """A journal line that records the result of a suite, and this result."""
 
     line: Line
     result: JsonObject
@@ -63,7 +63,8 @@ class Recorded:
 class Judge:
     """Judges journals for this checkout on this environment.
 
-    `head` asks control for a journal's newest line, `shipped` loads a playbook that ships.
+    `head` returns the anchor of a run's journal. `shipped` loads a playbook that comes with
+    rubyops.
     """
 
     facts: EnvironmentFacts
@@ -73,7 +74,7 @@ class Judge:
     now: Callable[[], datetime]
 
     def judge(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> Found:
-        """Judge a journal that says it recorded the suite."""
+        """Return the journal's trusted result of the suite, or a doubt that names the run."""
         found = self._judged(suite, run_id, raw, whole=whole)
         if found.result is not None:
             return found
@@ -99,7 +100,7 @@ class Judge:
             return Found(at, None, error.message, weighs=not isinstance(error, NotShipped))
 
     def foreign(self, line: Line) -> str | None:
-        """Say whose result it is, if not this checkout's, this environment's and of this time."""
+        """Return why a result is of another commit, another environment or the future; or None."""
         if line.commit != self.facts.commit:
             theirs, ours = short_commit(line.commit), short_commit(self.facts.commit)
             return f"it was recorded under commit {theirs}, and this checkout is at {ours}"
@@ -110,7 +111,7 @@ class Judge:
         return None
 
     def unended(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> str | None:
-        """Say why a run without a result may have failed all the same."""
+        """Return why a run without a recorded result may have failed; None if nothing shows it."""
         chain = read_chain(raw, ends_whole=whole, run_id=run_id)
         faults = [*chain.faults, *anchor_faults(chain, self.head(run_id))]
         if faults:
@@ -123,7 +124,7 @@ class Judge:
             return f"its steps cannot be read by this version ({error})"
 
     def _begun(self, suite: str, chain: Chain) -> str | None:
-        """Say that this commit began a step of the suite, whose end is not told."""
+        """Return a message if this commit began a step of the suite; else None."""
         playbook = read_history(chain.lines).playbook.restore(self.command)
         steps = {step.id for step in self._steps_of(suite, playbook)}
         begun = [
@@ -136,7 +137,7 @@ class Judge:
         return f"its run began {begun[-1][1]} and did not come to an end"
 
     def _unproved(self, suite: str, line: Line, chain: Chain) -> str | None:
-        """Say what is missing for its journal to prove anything."""
+        """Return why the journal does not prove the recorded result; None if it does."""
         if chain.faults:
             return f"its journal is not sound ({chain.faults[0]})"
         if chain.newer:
@@ -171,9 +172,9 @@ class Judge:
         return None
 
     def _result(self, suite: str, recorded: Recorded, chain: Chain) -> JsonObject:
-        """Return what a believed line says.
+        """Return the recorded result with its run, commit and time, and the status of each flow.
 
-        Raises `Refused` where the run behind it does not bear it out.
+        Raises `Refused` if the result says passed, and the run's steps or code contradict it.
         """
         line = recorded.line
         told: JsonObject = {
@@ -195,7 +196,7 @@ class Judge:
         return told
 
     def _flows(self, suite: str, history: History) -> dict[str, str]:
-        """Return how each flow of a shipped playbook ended, as its journal says of the step."""
+        """Return the status of each flow by its name, taken from the journal's step results."""
         ended = {step: record.status for step, record in history.steps.items()}
         return {
             str(getattr(step.params, "name", step.id)): ended.get(step.id) or "not reached"
@@ -203,7 +204,7 @@ class Judge:
         }
 
     def _shipped(self, stored: StoredPlaybook) -> Playbook:
-        """Return the rollout that ships, of which a run had every step."""
+        """Return the shipped rollout that has the same steps. Raises `NotShipped`."""
         given = {name: str(value) for name, value in stored.parameters.items()}
         try:
             playbook = self.shipped(stored.name, given)
@@ -229,7 +230,7 @@ class Judge:
             raise Refused(f"its processes ran code {theirs}, and this checkout has {ours}")
 
     def _steps_of(self, suite: str, playbook: Playbook) -> list[Step]:
-        """List the steps whose results are kept under the suite."""
+        """List the steps whose results are recorded under the suite."""
         named = [(step, suite_of(step, self.command, self.facts)) for step in playbook.steps]
         return [step for step, name in named if name == suite]
 
@@ -248,10 +249,7 @@ def _without_record(chain: Chain) -> str:
 
 
 def newest_recorded(suite: str, raw: Sequence[str], commit: str) -> Recorded | None:
-    """Return the newest result of the suite that this commit recorded.
-
-    Where it recorded none, the newest of any.
-    """
+    """Return the suite's newest result of this commit, else of any commit; None without one."""
     read = [read_line(text) for text in reversed(raw) if suite in text]
     found = [
         Recorded(line, line.content.result)

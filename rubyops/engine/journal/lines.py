@@ -1,7 +1,7 @@
-"""The lines of a journal: a frozen struct for the content of each type, under one envelope.
+"""The types of journal lines: a frozen struct for the content of each, and the common envelope.
 
-A line outlives the version that wrote it. A field that readers rely on is required; a field that
-came later, or that no reader asks for, may be missing, and is still of its type where it stands.
+Later versions of rubyops read old journals. A field that readers need is required. A field that was
+added later, or that no reader needs, has a default; if it is present, its type is still checked.
 """
 
 import hashlib
@@ -15,18 +15,18 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from rubyops.engine.journal.stored_playbook import StoredPlaybook
 from rubyops.model.json_object import JsonObject
 
-GENESIS = "0" * 64  # stands for the hash of the line before the first
-FORMAT = 1  # the newest version of the line format; a line without `v` is of the first
+GENESIS = "0" * 64  # the first line has this as the hash of its predecessor
+FORMAT = 1  # the newest version of the line format; a line without `v` has version 1
 
 StepRow = tuple[str, str, str]  # a step's id, status and summary
 
 
 class _Content(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """The fields that a line has because of its type."""
+    """Base class of the structs that hold the fields of one type of line."""
 
 
 class RunStarted(_Content, frozen=True, tag="run_started"):
-    """A run begins, with all that a resume needs of its playbook."""
+    """A run begins. The playbook is stored, so that a resume does not need its file."""
 
     playbook: StoredPlaybook
     dry_run: bool
@@ -34,7 +34,7 @@ class RunStarted(_Content, frozen=True, tag="run_started"):
 
 
 class RunResumed(_Content, frozen=True, tag="run_resumed"):
-    """Another process goes on; `anchored` is the newest line that control had seen by then."""
+    """A process resumes the run; `anchored` is the number of the newest line in `control` then."""
 
     pid: int
     anchored: int
@@ -43,14 +43,14 @@ class RunResumed(_Content, frozen=True, tag="run_resumed"):
 
 
 class PlanShown(_Content, frozen=True, tag="plan"):
-    """The plan that a person was shown."""
+    """The plan as the user saw it."""
 
     plan_digest: str = ""
     steps: tuple[StepRow, ...] = ()
 
 
 class DryRunEnded(_Content, frozen=True, tag="dry_run"):
-    """A dry-run's results, and the proof that looking wrote nothing."""
+    """The results of a dry-run, and the proof that it wrote nothing to the databases."""
 
     plan_digest: str = ""
     proof: JsonObject = {}
@@ -58,7 +58,7 @@ class DryRunEnded(_Content, frozen=True, tag="dry_run"):
 
 
 class LockTaken(_Content, frozen=True, tag="lock_taken"):
-    """The run took the lock, under this freeze. The first versions kept the token alone."""
+    """The run took the lock while this freeze applied. The first versions wrote only the token."""
 
     token: int
     freeze_epoch: int | UnsetType = UNSET
@@ -66,13 +66,13 @@ class LockTaken(_Content, frozen=True, tag="lock_taken"):
 
 
 class StepStarted(_Content, frozen=True, tag="step_started"):
-    """A step begins, or is gone on with."""
+    """A step begins or is resumed."""
 
     step: str
 
 
 class StepPlanned(_Content, frozen=True, tag="step_planned"):
-    """The effects that a step is to have, in order; the first has the number `first`."""
+    """The planned effects of a step, in order; the first has the number `first`."""
 
     step: str
     first: int
@@ -82,7 +82,7 @@ class StepPlanned(_Content, frozen=True, tag="step_planned"):
 
 
 class EffectIntended(_Content, frozen=True, tag="intent"):
-    """An effect is about to begin; `guard` marks the freeze that a broken invariant raises."""
+    """An effect is about to begin; `guard` marks a freeze because of a broken money invariant."""
 
     step: str
     number: int
@@ -121,7 +121,7 @@ class SuiteRecorded(_Content, frozen=True, tag="recorded"):
 
 
 class RunFinished(_Content, frozen=True, tag="run_finished"):
-    """The end of a run; `freeze` says the truth of the money in words."""
+    """The end of a run; `freeze` is a sentence that names the freeze in force."""
 
     state: str
     exit_code: int
@@ -158,7 +158,7 @@ BY_TYPE: Mapping[str, type[Content]] = {
 
 
 class Origin(Struct, frozen=True, kw_only=True):
-    """The writer of a journal, its host and commit: the same on every line of a process."""
+    """The run, and the user, host, commit and environment of the process that writes its lines."""
 
     run: str
     who: str = ""
@@ -179,7 +179,7 @@ class Envelope(Origin, frozen=True, kw_only=True):
 
 
 class Opening(Envelope, frozen=True, kw_only=True):
-    """The envelope of a run's first line, which must tell whose run it is."""
+    """The envelope of a run's first line, in which `who`, `host` and `commit` are required."""
 
     who: str
     host: str
@@ -187,9 +187,9 @@ class Opening(Envelope, frozen=True, kw_only=True):
 
 
 class Line(Envelope, frozen=True, kw_only=True):
-    """A line as it was read; `digest` is the hash of all that stands in the file.
+    """A parsed line; `digest` is the hash computed from the line's text.
 
-    `content` is None where the type, or the version of the format, came later than this one.
+    `content` is None if this version of rubyops does not know the line's type or format.
     """
 
     content: Content | None
@@ -197,12 +197,12 @@ class Line(Envelope, frozen=True, kw_only=True):
 
     @property
     def at(self) -> datetime:
-        """The moment at which it was written."""
+        """The time at which the line was written."""
         return datetime.fromisoformat(self.time)
 
 
 def line_hash(line: Mapping[str, object]) -> str:
-    """Hash a line's content and its link to the line before."""
+    """Return the sha256 of a line's JSON without its own hash."""
     content = {name: value for name, value in line.items() if name != "hash"}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

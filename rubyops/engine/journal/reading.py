@@ -1,4 +1,4 @@
-"""Reads a run's journal, whatever is in it, and says what is wrong with it."""
+"""Reads a run's journal, even a damaged one, and reports its faults."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,10 @@ from rubyops.errors import JournalUnreadable, Refused
 
 @dataclass(frozen=True)
 class Reading:
-    """A run's journal as its file tells it.
+    """The content of a journal file, and its faults.
 
-    `history` is None where the journal does not begin as one, or a later version wrote in it.
+    `history` is None if the file is unreadable, does not begin with the start of a run, or has
+    lines of a newer version of rubyops.
     """
 
     run_id: str
@@ -22,12 +23,12 @@ class Reading:
 
     @property
     def trouble(self) -> str:
-        """Say why not all of it can be told; empty where it can."""
+        """Return why the journal could not be read completely; empty if it could."""
         return f"damaged: {self.faults[0]}" if self.faults else self.chain.newer
 
 
 def read_journal(journals: Journals, run_id: str) -> Reading:
-    """Read a run's journal, whatever is in it. Raises `UsageError` for a run that is not there."""
+    """Read a run's journal, even a damaged one. Raises `UsageError` for an unknown run."""
     try:
         raw, whole = journals.read(run_id)
     except JournalUnreadable as error:

@@ -1,4 +1,4 @@
-"""Adds a line to the journal of another run that has ended, where it is kept here."""
+"""Adds a line to the journal of another run, which has ended."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from rubyops.ports import Control
 
 @dataclass(frozen=True)
 class Remark:
-    """Writes into journals of other runs. `journal` opens one to go on with it.
+    """Appends lines to the journals of other runs; `journal` makes the writer of one.
 
-    The line is anchored, so the journal must be the one that control knows, to its last line: an
-    anchor that moves on over a forged journal would have everybody believe it.
+    The new line becomes the anchor in `control`. The journal must therefore match its present
+    anchor to the last line: a new anchor would make forged lines look genuine.
     """
 
     journals: Journals
@@ -27,7 +27,7 @@ class Remark:
     reporter: Reporter
 
     def add(self, run_id: str, content: Content) -> None:
-        """Add the line; where that is impossible, the reporter says so."""
+        """Append the line; an error is only reported as a note."""
         try:
             file = self.journals.reopen(run_id)
             try:
@@ -35,7 +35,8 @@ class Remark:
             finally:
                 file.close()
         except RubyopsError as fault:
-            # The act itself is done, and control's own history tells of it.
+            # The freeze was taken over already, and `control` has a record of the change, so the
+            # run need not fail.
             self.reporter.note(
                 f"the journal of {run_id} was not told that this run took over its freeze: "
                 f"{fault.message}; see: rubyops runs verify {run_id}"
@@ -49,9 +50,9 @@ class Remark:
         self.control.anchor(run_id, journal.sequence, journal.head)
 
     def _as_anchored(self, run_id: str) -> Chain:
-        """Return a journal that is the very one that control knows.
+        """Return the journal if its last line is the one anchored in `control`.
 
-        Raises `Refused` for another, `Unreachable`.
+        Raises `Refused` if it is not, and `Unreachable`.
         """
         reading, head = read_journal(self.journals, run_id), self.control.head(run_id)
         faults = [*reading.faults, *anchor_faults(reading.chain, head)]

@@ -1,35 +1,35 @@
-"""The journals as the engine needs them: files of lines on the operator's disk."""
+"""The interfaces by which the engine reads and writes journal files."""
 
 from typing import Protocol
 
 
 class JournalFile(Protocol):
-    """The lines of one run, on the operator's disk. Raises `JournalUnwritable`."""
+    """The open journal file of one run. Its methods raise `JournalUnwritable`."""
 
     def append(self, line: str) -> None:
-        """Add one line and return only when it is on the disk."""
+        """Append one line; return once it is synced to the disk."""
 
     def drop_torn_end(self) -> int:
-        """Cut off an unfinished last line, which nobody acted on; return the number of bytes."""
+        """Remove an incomplete last line, which no run acted on; return its length in bytes."""
 
     def close(self) -> None:
         """Release the file."""
 
 
 class Journals(Protocol):
-    """The journals of an environment. Raises `UsageError` for a run that is not there."""
+    """The journals of an environment. Its methods raise `UsageError` for an unknown run."""
 
     def create(self, run_id: str) -> JournalFile:
-        """Begin the journal of a new run. Raises `JournalUnwritable`."""
+        """Create the journal of a new run. Raises `JournalUnwritable`."""
 
     def reopen(self, run_id: str) -> JournalFile:
-        """Open a run's journal to go on with it.
+        """Open an existing journal to append to it.
 
-        Raises `LockHeld` when a living process has it open.
+        Raises `LockHeld` while another process has it open.
         """
 
     def runs(self) -> list[str]:
         """List the ids of all runs, oldest first."""
 
     def read(self, run_id: str) -> tuple[list[str], bool]:
-        """Return a journal's lines and whether the last one is whole."""
+        """Return a journal's lines, and whether the last one ends with a newline."""

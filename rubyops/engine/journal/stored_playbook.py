@@ -1,4 +1,4 @@
-"""A playbook as a journal keeps it: enough to go on with a run without the playbook's file."""
+"""The form in which a journal stores a playbook, so that a resume does not need its file."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from rubyops.model.step import FindCommand, Playbook, Step, StepKind
 
 
 class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step; `params` are a command's, and None for a check."""
+    """A stored step; `params` is None for a check, which has no parameters."""
 
     id: str
     title: str
@@ -22,7 +22,7 @@ class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, step: Step) -> Self:
-        """Keep a step."""
+        """Convert a step into its stored form."""
         params = None if step.params is None else msgspec.json.encode(step.params)
         return cls(
             id=step.id,
@@ -35,9 +35,10 @@ class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def restore(self, command: FindCommand) -> Step:
-        """Rebuild the step, typed by today's commands.
+        """Rebuild the step; `command` finds the command that types its parameters.
 
-        Raises `KeyError` for a command that is gone, `msgspec.ValidationError`.
+        Raises the error of `command` for a name that no longer exists, and
+        `msgspec.ValidationError` if the parameters no longer fit.
         """
         kind = msgspec.convert(self.kind, StepKind)
         params = (
@@ -47,7 +48,7 @@ class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoredPlaybook(msgspec.Struct, frozen=True, kw_only=True):
-    """A playbook; `source` is the file that it came from."""
+    """A stored playbook; `source` is the path of its file."""
 
     name: str
     title: str
@@ -58,7 +59,7 @@ class StoredPlaybook(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, playbook: Playbook) -> Self:
-        """Keep a playbook."""
+        """Convert a playbook into its stored form."""
         return cls(
             name=playbook.name,
             title=playbook.title,
@@ -69,7 +70,7 @@ class StoredPlaybook(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def restore(self, command: FindCommand) -> Playbook:
-        """Rebuild the playbook that a run began with. Raises as a step does."""
+        """Rebuild the playbook. Raises the errors of `StoredStep.restore`."""
         steps = tuple(step.restore(command) for step in self.steps)
         kind = msgspec.convert(self.kind, PlaybookKind)
         return Playbook(self.name, self.title, kind, steps, self.parameters, self.source)

@@ -1,4 +1,4 @@
-"""Records in a run's journal what it proved for its commit, for later runs and gates to read."""
+"""Records the results of suites in a run's journal; later runs and release gates read them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,9 +18,9 @@ PASSED = ("ok", "noop")
 
 
 def record_facts(plans: Sequence[StepPlan], ports: EnginePorts, journal: Journal) -> None:
-    """After a dry-run, keep the facts of every step that would have changed something.
+    """After a dry-run, record the facts of each planned step that belongs to a suite.
 
-    The real run is compared with them.
+    The real run is compared with these facts.
     """
     for plan in plans:
         suite = suite_of(plan.step, ports.command, ports.read.environment)
@@ -31,11 +31,11 @@ def record_facts(plans: Sequence[StepPlan], ports: EnginePorts, journal: Journal
 def record_rollout(
     plan: Plan, results: Sequence[StepResult], ports: EnginePorts, journal: Journal
 ) -> None:
-    """After a rollout, keep per suite whether all of its steps passed.
+    """After a rollout, record for each suite whether it passed.
 
-    A release gate of the same commit can count it. A rollout that ended before its flows says
-    nothing about them. A step that had nothing to do here, and said why, did not fail. A suite that
-    passed is kept with the digest of the code that every process tells now.
+    Release gates of the same commit read the record. No record is written for a suite whose steps
+    were not all reached. A passed suite is recorded with the digest of the code that every process
+    runs now.
     """
     facts = ports.read.environment
     named = {item.step.id: suite_of(item.step, ports.command, facts) for item in plan.steps}
@@ -49,9 +49,9 @@ def record_rollout(
 
 
 def _passed(steps: Mapping[str, Status]) -> bool | None:
-    """Say whether a suite passed; None where the run ended before it could tell.
+    """Return whether a suite passed; None if a step was not reached and none failed.
 
-    A suite of which every step had nothing to do has proved nothing.
+    A suite in which every step was a no-op did not pass, because nothing was tested.
     """
     tried = [status for status in steps.values() if status != "skipped"]
     if any(status not in PASSED for status in tried):
@@ -60,9 +60,9 @@ def _passed(steps: Mapping[str, Status]) -> bool | None:
 
 
 def proves(plan: Plan, ports: EnginePorts) -> tuple[str, ...]:
-    """Name the suites of which a run of this plan records a result: a rollout's alone are kept.
+    """Return the suites whose results a run of this plan will record; only rollouts record any.
 
-    `control` keeps them with the taking of the lock, so that a run whose journal is gone weighs.
+    `control` stores these names with the lock, so that a run counts even if its journal is lost.
     """
     if not KINDS[plan.playbook.kind].records_suites:
         return ()
@@ -72,7 +72,7 @@ def proves(plan: Plan, ports: EnginePorts) -> tuple[str, ...]:
 
 
 def suite_of(step: Step, command: FindCommand, facts: EnvironmentFacts) -> str | None:
-    """Name the suite under which the result of a step is kept, if it is kept."""
+    """Return the suite under which a step's result is recorded; None if it is not recorded."""
     records = command(step.name).records if step.kind == "command" else None
     return records(step.params, facts) if records is not None else None
 

@@ -1,6 +1,6 @@
-"""Appends the lines of one run: envelope, masking and chain.
+"""Writes the journal of one run: adds the envelope, masks secrets and chains the hashes.
 
-A line is written when `append` has returned: the file adapter syncs it to the disk first.
+The file adapter syncs each line to the disk before its `append` returns.
 """
 
 import json
@@ -17,7 +17,7 @@ from wallet_runtime.contract.secrets import masked
 
 
 class Journal:
-    """Appends lines to one run's journal."""
+    """The writer of one run's journal."""
 
     def __init__(
         self,
@@ -28,9 +28,10 @@ class Journal:
         lost: str | None = None,
         optional: bool = False,
     ) -> None:
-        """Go on after these lines. `origin` stands on every new one.
+        """Continue after the given lines; every new line carries `origin`.
 
-        An `optional` journal is the brake's: it works on without one, and `lost` says why.
+        A brake run has an `optional` journal: a write error does not stop the run, and `lost`
+        holds the error's message.
         """
         self.lost = lost
         self._optional = optional
@@ -44,10 +45,10 @@ class Journal:
     def anchor_to(
         self, anchor: Callable[[int, str], None], seen: tuple[int, str] | None = None
     ) -> None:
-        """From now on keep the newest line's number and hash outside of the file, too.
+        """Call `anchor` with number and hash of the newest line, now and after each new line.
 
-        Raises `Refused` where a line of this run was `seen` there that this journal does not hold:
-        it is another one then.
+        `seen` is the anchor that exists already. Raises `Refused` if this journal does not hold
+        that line, because the journal was then changed or replaced.
         """
         if seen is not None and self._hashes.get(seen[0]) != seen[1]:
             raise Refused(
@@ -58,7 +59,7 @@ class Journal:
         anchor(self.sequence, self.head)
 
     def write(self, content: Content) -> None:
-        """Add one line; returns when it is on the disk. Raises `JournalUnwritable`."""
+        """Append one line; return once it is on the disk. Raises `JournalUnwritable`."""
         line = {
             "v": FORMAT,
             "seq": self.sequence + 1,
@@ -77,7 +78,7 @@ class Journal:
             self._anchor(self.sequence, digest)
 
     def _append(self, text: str) -> bool:
-        """Add a line; False where an optional journal is lost."""
+        """Append a line; return False if an optional journal cannot be written."""
         if self._file is None or self.lost is not None:
             return False
         try:
@@ -96,7 +97,7 @@ class Journal:
 
 
 def _clean(fields: msgspec.Struct) -> JsonObject:
-    """Turn fields into JSON as the file is to hold it, so that the hash is over just that."""
+    """Convert fields to masked JSON values, so that the hash covers exactly the file's content."""
     plain: JsonObject = json.loads(json.dumps(_by_name(fields), default=_plain))
     return {name: _masked(value) for name, value in plain.items()}
 
@@ -111,7 +112,7 @@ def _plain(value: object) -> object:
 
 
 def _masked(value: object) -> object:
-    """Mask text alone: a password of digits must not break a number of the line."""
+    """Mask secrets in text only: masking a number that equals a password would break the line."""
     if isinstance(value, dict):
         return {masked(name): _masked(item) for name, item in value.items()}
     if isinstance(value, list):
