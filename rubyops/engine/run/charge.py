@@ -1,8 +1,8 @@
-"""Whether a run is in charge: its lock and token, and the freeze that it works under.
+"""Holds the lock of a run, and stops the run once another one has taken the lock or the freeze.
 
-A run goes on only while nobody took its lock over and nobody else changed the freeze. Both are
-asked before every effect and between the looks of a wait. The brake needs neither: it raises the
-freeze while another run holds the lock, and that run then stops here.
+The lock and the freeze epoch are checked before every effect and between the polls of a wait. A
+brake run needs no lock. It raises the freeze while another run holds the lock, and that other run
+then stops at its next check.
 """
 
 import time
@@ -19,14 +19,14 @@ from rubyops.model.freeze import NO_FREEZE, is_stricter
 from rubyops.ports import Holder
 from rubyops.stop_signal import StopSignal
 
-# An act of an overtaken run may take as long as one statement may.
+# The longest wait while a statement of an earlier run holds the fence.
 FENCE_SECONDS = 60.0
 FENCE_PAUSE_SECONDS = 0.25
 NOTE_LENGTH_MAX = 300
 
 
 class Charge:
-    """The lock of one run, taken as soon as `control` answers, and the freeze epoch it knows."""
+    """The lock of one run, and the freeze epoch under which the run works."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Charge:
         say: Callable[[str], None],
         stop: StopSignal,
     ) -> None:
-        """Hold nothing yet."""
+        """Keep the collaborators; `take` takes the lock."""
         self._say = say
         self._stop = stop
         self._run_id = run_id
@@ -59,7 +59,7 @@ class Charge:
         return self._epoch
 
     def take(self) -> bool:
-        """Take the lock if `control` answers, and anchor the journal; return whether it is ours.
+        """Take the lock and anchor the journal; return False if `control` does not answer.
 
         Raises `LockHeld`.
         """
@@ -78,21 +78,18 @@ class Charge:
         return True
 
     def anchor(self) -> None:
-        """Keep the journal's newest line in `control` from now on.
-
-        The brake does so without a lock.
-        """
+        """Store the journal's newest line in `control` now, and after each new line."""
         if not self._anchored:
             self._anchored = True
             self._journal.anchor_to(self._keep, self._ports.control.head(self._run_id))
 
     def fence(self) -> None:
-        """Have whatever carries out this run's acts refuse every lower token (ADR 15)."""
+        """Make the database and the supervisor refuse every lower token (ADR 15)."""
         if self._lease is not None:
             raise_fence(self._ports, self._lease.token, self._say, self._stop)
 
     def hold(self) -> None:
-        """Raise `LockLost` or `Overruled` where this run must change nothing any more."""
+        """Raise `LockLost` if another run took the lock, `Overruled` if it changed the freeze."""
         if self._lease is None:
             return
         self._lease.check()
@@ -107,17 +104,17 @@ class Charge:
             )
 
     def knows(self, epoch: int) -> None:
-        """Remember the epoch that an effect of this run has made."""
+        """Remember the freeze epoch that an effect of this run has set."""
         self._epoch = epoch
 
     def note(self, effect: AnyEffect) -> None:
-        """Count an effect that changes the platform, so that proofs of before fall away (K18)."""
+        """Count an effect that changes the platform, so that older verifications expire (K18)."""
         if effect.traits.changes_platform and self._lease is not None:
             words = effect.describe()[:NOTE_LENGTH_MAX]
             self._ports.control.note_change(words, self._holder.who)
 
     def renew(self, effect: AnyEffect) -> None:
-        """Take lock and fence on servers that may be new, and count the effect there, too."""
+        """Take the lock, raise the fence and count the effect on servers that may be new."""
         self.take()
         self.fence()
         self.note(effect)
@@ -131,16 +128,17 @@ class Charge:
         try:
             self._ports.control.anchor(self._run_id, sequence, digest)
         except RubyopsError:
-            # The file is the journal; its anchor may lag while control is away, or refuses.
+            # The journal's file is already written. Its anchor may lag while `control` is
+            # unreachable.
             return
 
 
 def raise_fence(
     ports: EnginePorts, token: int, say: Callable[[str], None], stop: StopSignal
 ) -> None:
-    """Raise the fence to this token. An act that holds it has its time, and is named meanwhile.
+    """Raise the fence to this token, and report which sessions hold it during the wait.
 
-    Raises `TimedOut` when it is still held after `FENCE_SECONDS`; `Interrupted`.
+    Raises `TimedOut` if a session still holds it after `FENCE_SECONDS`, and `Interrupted`.
     """
     began, told = time.monotonic(), ""
     while True:
@@ -164,10 +162,10 @@ def raise_fence(
 def refuse_other_freeze(
     run_id: str, history: History, ports: EnginePorts, next_command: str
 ) -> None:
-    """Refuse to resume a run into another freeze than its own (K18), also after a lost outcome.
+    """Refuse to resume a run if somebody else has changed the freeze since (K18).
 
-    `control` keeps every change by run, so that an outcome that never reached the journal counts.
-    A run that changed nothing may find any freeze but a stricter one than it began under.
+    The run's own last change comes from `control`, because the journal may lack its outcome. A run
+    that never changed the freeze is refused only if the freeze is stricter than at its start.
     """
     state, own = ports.control.freeze(), ports.control.last_freeze_of(run_id)
     began_under = history.began_under[0] if history.began_under else NO_FREEZE

@@ -1,4 +1,4 @@
-"""Says what a playbook would do, and proves that looking wrote nothing."""
+"""Reports what a playbook would do, and proves that the report wrote nothing to the databases."""
 
 import contextlib
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from rubyops.stop_signal import StopSignal
 
 @dataclass(frozen=True)
 class DryRun:
-    """A look at every step with the reader alone; every end, good or bad, is in the journal."""
+    """A dry-run of one playbook, which only reads; its journal has the end, also a failed one."""
 
     run_id: str
     plan: Plan
@@ -32,10 +32,10 @@ class DryRun:
     stop: StopSignal
 
     def run(self) -> RunReport:
-        """Look.
+        """Report on every step.
 
-        Raises `Unreachable` where nothing is there to look at, `WriteAttempted` where looking
-        wrote.
+        Raises `Unreachable` if a server does not answer, `WriteAttempted` if a query tried to
+        write.
         """
         with _ended(self.journal):
             started = datetime.now(UTC)
@@ -60,7 +60,7 @@ class DryRun:
 
     @property
     def _decisive(self) -> bool:
-        """Whether the answers of checks count: not where earlier steps would change them."""
+        """Whether to run the checks: not if earlier steps of the real run change their answers."""
         return KINDS[self.plan.playbook.kind].decides_in_dry_run
 
     def _look(self, plan: StepPlan) -> StepResult:
@@ -88,7 +88,7 @@ class DryRun:
 
 @contextlib.contextmanager
 def _ended(journal: Journal) -> Iterator[None]:
-    """Write every bad end into the journal, and close it."""
+    """Write an error into the journal before it is raised further, and close the journal."""
     try:
         yield
     except RubyopsError as error:
@@ -103,9 +103,9 @@ def _ended(journal: Journal) -> Iterator[None]:
 
 
 def _journal_end(error: RubyopsError, journal: Journal) -> None:
-    """Write how it ended, where the journal takes it.
+    """Write the error as the end of the run, if the journal is writable.
 
-    `runs list` calls a run without an end interrupted.
+    `runs list` shows a run without this line as interrupted.
     """
     with contextlib.suppress(JournalUnwritable):
         journal.write(
@@ -122,5 +122,6 @@ def _exit_code(results: tuple[StepResult, ...], plan: Plan, *, decisive: bool) -
     if decisive and any(result.status in ("failed", "inconclusive") for result in results):
         return ExitCode.CHECK_FAILED
     first = next((step for step in plan.steps if step.verdict in ("planned", "refused")), None)
-    # A later refusal may be about facts that an earlier step would change; the first one stands.
+    # Only the first planned or refused step decides. A planned step would change the facts, so a
+    # later step that is refused now may be allowed in the real run.
     return ExitCode.REFUSED if first is not None and first.verdict == "refused" else ExitCode.DONE

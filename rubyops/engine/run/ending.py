@@ -1,4 +1,4 @@
-"""How a run ends: its state, the line that goes on from there, and its last line in the journal."""
+"""The end of a run: its state, the command to type next, and the last line of its journal."""
 
 from dataclasses import dataclass, replace
 
@@ -15,18 +15,18 @@ from rubyops.model.step import Playbook
 
 @dataclass(frozen=True)
 class NextLine:
-    """Words the command lines that go on from a run."""
+    """Makes the command lines that a user may type after a run."""
 
     run_id: str
     playbook: Playbook
     environment: str
 
     def of(self, words: str) -> str:
-        """Make a line for the environment of the run."""
+        """Return a command line with the environment of the run."""
         return f"rubyops {words} -e {self.environment}"
 
     def after(self, error: RubyopsError | None) -> str | None:
-        """Return the line that a person types after this end; None after a good one."""
+        """Return the command to type after this error; None after a run that finished."""
         name = self.playbook.name
         if isinstance(error, Overruled) and TAKE_OVER in self.playbook.parameters:
             taken_over = self.of(f"run {name} --set {TAKE_OVER}={self.run_id}")
@@ -38,7 +38,7 @@ class NextLine:
 
 
 def state_of(error: RubyopsError | None) -> str:
-    """Name the state that a run ends in."""
+    """Return the state of a run that ended with this error, or without one."""
     if error is None:
         return "finished"
     return "stopped" if isinstance(error, Interrupted) else "failed"
@@ -47,7 +47,7 @@ def state_of(error: RubyopsError | None) -> str:
 def journal_end(
     report: RunReport, error: RubyopsError | None, plan: Plan, ports: EnginePorts, journal: Journal
 ) -> RunReport:
-    """Write the end of a run; where that is impossible, the report says so."""
+    """Write the end of a run into its journal; if that fails, add a message to the report."""
     try:
         if not isinstance(error, JournalUnwritable):
             record_rollout(plan, report.results, ports, journal)

@@ -1,4 +1,4 @@
-"""Keeps a run's lock alive and asks, before every effect, whether it is still ours."""
+"""Keeps the lock of a run: a thread renews it, and each effect first checks that it is not lost."""
 
 import contextlib
 import threading
@@ -12,7 +12,7 @@ JOIN_SECONDS = 5.0
 
 
 class Lease:
-    """The lock of one run: taken, renewed by a thread, given back at the end."""
+    """The lock of one run: taken at the start, renewed by a thread, released at the end."""
 
     def __init__(self, control: Control, run_id: str, holder: Holder) -> None:
         """Take the lock, or raise `LockHeld`."""
@@ -25,7 +25,7 @@ class Lease:
         self._thread.start()
 
     def check(self) -> None:
-        """Raise `LockLost` when another run has taken over; asked before every effect."""
+        """Raise `LockLost` if another run has taken the lock; called before every effect."""
         if self._lost is not None:
             raise self._lost
         self._control.renew(self._run_id, self.token)
@@ -38,8 +38,8 @@ class Lease:
                 self._lost = error
                 return
             except RubyopsError:
-                # The lease may still be valid, so a renewal that failed is no loss of it. The next
-                # effect asks `control` again, and raises the error if the lease is lost.
+                # The lease may still be valid although this renewal failed. The next effect renews
+                # it again, and raises an error if the lease is lost.
                 continue
 
     def __enter__(self) -> "Lease":
@@ -52,13 +52,13 @@ class Lease:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self.close()
 
     def close(self) -> None:
-        """Stop the heartbeat and give the lock back; without a control database it expires."""
+        """Stop the thread and release the lock; if `control` is unreachable, the lock expires."""
         self._ended.set()
         self._thread.join(timeout=JOIN_SECONDS)
-        # How the run ended is told whether or not the lock could be given back.
+        # An error here must not replace the result of the run.
         with contextlib.suppress(RubyopsError):
             self._control.release(self._run_id, self.token)

@@ -1,4 +1,4 @@
-"""Watches the invariants of money around a step, and brakes when one is broken."""
+"""Checks the money invariants before and after a step, and freezes money if one is broken."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ from rubyops.model.finding import Finding
 
 @dataclass(frozen=True)
 class MoneyWatch:
-    """Asks the guard, and carries its brake out."""
+    """Checks the guard's invariants, and carries out the freeze for a broken one."""
 
     ports: EnginePorts
     performer: Performer
@@ -22,7 +22,7 @@ class MoneyWatch:
     next_line: NextLine
 
     def assert_holds(self, state: StepState, when: Literal["before", "after"]) -> None:
-        """Raise `Refused` where an invariant does not hold, and brake first."""
+        """If an invariant does not hold, freeze money and raise `Refused`."""
         broken = self.ports.guard.first_broken()
         if broken is None:
             return
@@ -36,7 +36,7 @@ class MoneyWatch:
         )
 
     def _brake(self, state: StepState, name: str, finding: Finding) -> None:
-        """Carry the brake out; one that is not confirmed is told beside the broken invariant."""
+        """Carry out the freeze for a broken invariant; if that fails, only report a note."""
         try:
             effect = self.ports.guard.brake(name, finding)
             if effect is not None:

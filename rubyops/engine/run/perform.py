@@ -1,4 +1,4 @@
-"""Carries effects out: an intent is on the disk before each, an outcome before the next."""
+"""Carries out effects, with an intent in the journal before each and an outcome after it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from rubyops.stop_signal import StopSignal
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """A run, the process that carries it out, and the owner of its freezes."""
+    """The id of a run, its process, and the owner under which it raises freezes."""
 
     run_id: str
     holder: Holder
@@ -29,7 +29,7 @@ class RunIdentity:
 class Performer:
     """Carries out the effects of one run.
 
-    `tell_taken_over` has another run's journal say that this run took over its freeze.
+    `tell_taken_over` writes into another run's journal that this run took over its freeze.
     """
 
     run: RunIdentity
@@ -43,7 +43,7 @@ class Performer:
     _count: int = field(default=0, init=False)
 
     def resolve(self, step_id: str, number: int, effect: AnyEffect) -> Outcome | None:
-        """Return the outcome of an effect in doubt that was applied; None where it must be done."""
+        """Return an outcome if the effect in doubt was applied; None if it must be carried out."""
         identity = self._identity(step_id, number, effect)
         if effect.in_doubt(self.ports.read) != "applied":
             return None
@@ -55,7 +55,11 @@ class Performer:
     def perform(
         self, step_id: str, number: int, effect: AnyEffect, *, guard: bool = False
     ) -> Outcome:
-        """Carry an effect out. `guard` marks the brake of a broken invariant, which asks nobody."""
+        """Carry out an effect.
+
+        With `guard` the effect is the freeze for a broken invariant. It is carried out without a
+        check of lock and freeze epoch, because it must work even after another run took over.
+        """
         self._count += 1
         identity = self._identity(step_id, number, effect, guard=guard)
         self._intend(step_id, number, effect, identity, guard=guard)
@@ -70,7 +74,7 @@ class Performer:
     def _identity(
         self, step_id: str, number: int, effect: AnyEffect, *, guard: bool = False
     ) -> EffectIdentity:
-        """Say under which token and epoch the effect acts, after a look at lock and freeze."""
+        """Check lock and freeze, and return the identity under which the effect acts."""
         token = self.charge.token
         if token is None and effect.traits.needs_lock:
             raise Unreachable(

@@ -1,4 +1,4 @@
-"""Whether a run may be resumed from its journal, and with which playbook."""
+"""Decides whether a run may be resumed from its journal, and rebuilds its playbook."""
 
 import msgspec
 
@@ -11,10 +11,10 @@ from rubyops.model.step import Playbook
 
 
 def resumable(reading: Reading, ports: EnginePorts) -> tuple[Chain, int]:
-    """Return the journal and the newest line number that control has seen.
+    """Return the journal and the number of its anchored line, 0 without an anchor.
 
-    Raises `Refused` where the journal is not sound, not of this environment, or not the one that
-    control knows.
+    Raises `Refused` if the journal is damaged, belongs to another environment, or contradicts its
+    anchor in `control`.
     """
     run_id, chain = reading.run_id, reading.chain
     if reading.faults:
@@ -28,7 +28,7 @@ def resumable(reading: Reading, ports: EnginePorts) -> tuple[Chain, int]:
 
 
 def refuse_ended(history: History) -> None:
-    """Raise `Refused` where there is nothing to go on with."""
+    """Raise `Refused` for a dry-run and for a run that has finished."""
     if history.dry_run:
         raise Refused(f"{history.run_id} was a dry-run; there is nothing to resume")
     if history.state == "finished":
@@ -39,7 +39,7 @@ def refuse_ended(history: History) -> None:
 
 
 def restored(history: History, ports: EnginePorts) -> Playbook:
-    """Rebuild the playbook and see that every effect that is left is one of this version."""
+    """Rebuild the playbook; raise `Refused` if this version cannot read its steps or effects."""
     try:
         for record in history.steps.values():
             record.remaining()

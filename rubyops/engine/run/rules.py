@@ -1,4 +1,4 @@
-"""The rules of a run: which action comes next, and what an event makes of the state. All pure."""
+"""The rules of a run, as pure functions: the next action, and the new state after an event."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ STOPPED_INSIDE = Outcome("unknown", "stopped inside this step; a resume goes on 
 
 
 def next_action(run: RunState) -> Action | None:
-    """Say what comes next; None at the end of the run."""
+    """Return the next action; None at the end of the run."""
     step = run.current
     if run.error is not None or step is None:
         return None
@@ -32,7 +32,7 @@ def _open_check(step: StepState) -> Action:
 
 
 def _open_command(step: StepState) -> Action:
-    """Go on with the effects that the step had, or plan it afresh."""
+    """Continue with the effects of an interrupted step, or plan the step."""
     remaining = step.record.remaining()
     if remaining is None:
         return s.PlanNow(step)
@@ -70,11 +70,11 @@ NEXT: dict[Phase, Callable[[RunState, StepState], Action]] = {
 }
 
 
-# --- what an event makes of the state
+# --- the new state after an event
 
 
 def advance(run: RunState, event: Event) -> RunState:
-    """Fold an event into the state of the run."""
+    """Return the state of the run after an event."""
     step = run.current
     assert step is not None, "events happen at a step"
     fold: Callable[[RunState, StepState, Event], RunState] = FOLDS[type(event)]
@@ -126,9 +126,9 @@ def _performed(run: RunState, step: StepState, event: s.Performed) -> RunState:
 
 
 def _failed(run: RunState, step: StepState, event: s.Failed) -> RunState:
-    """End the step with the error, or the run at once where the step is not to be ended.
+    """End the step with the error, or end the run if the error lies outside of a step.
 
-    A stop has no `step_finished` line: the step stays open, and a resume goes on inside of it.
+    A stop by a signal ends the run and leaves the step unfinished, so that a resume continues it.
     """
     error = event.error
     is_inside = event.inside and step.phase not in ("waiting", "ended")
@@ -141,7 +141,7 @@ def _failed(run: RunState, step: StepState, event: s.Failed) -> RunState:
 
 
 def _left(run: RunState, step: StepState, event: s.Left) -> RunState:
-    """Go to the next step, or end the run: the rules of its kind decide."""
+    """Go to the next step; after an error the kind of playbook decides if the run ends."""
     del event
     after = replace(run.at_step(replace(step, phase="left")), at=_next_open(run))
     if step.error is None:
@@ -165,11 +165,11 @@ FOLDS: dict[type[Event], Callable[[RunState, StepState, Any], RunState]] = {
 }
 
 
-# --- parts of the folds
+# --- helpers of the functions above
 
 
 def _judged(step: StepState, outcome: Outcome) -> StepState:
-    """End the step; a result that is failed or inconclusive is an error, too."""
+    """End the step with a check's outcome; failed and inconclusive also become an error."""
     if outcome.status not in ("failed", "inconclusive"):
         return step.ended(outcome)
     details = {"ids": list(step.step.covers), **outcome.details}
@@ -206,7 +206,7 @@ def _ready(step: StepState, first: int, effects: tuple[AnyEffect, ...]) -> StepS
 
 
 def _total(step: StepState) -> Outcome:
-    """Sum the outcomes of a step's effects up."""
+    """Combine the outcomes of a step's effects into one."""
     outcomes = step.outcomes
     nothing = bool(outcomes) and all(outcome.status == "noop" for outcome in outcomes)
     summary = "; ".join(outcome.summary for outcome in outcomes) or "already done before"
@@ -218,13 +218,13 @@ def _outcome_of(error: RubyopsError) -> Outcome:
 
 
 def _next_open(run: RunState) -> int:
-    """Return the place of the next step that is not done since before."""
+    """Return the index of the next step that an earlier process has not finished."""
     behind = range(run.at + 1, len(run.steps))
     return next((at for at in behind if run.steps[at].phase != "left"), len(run.steps))
 
 
 def _confirming(run: RunState, step: StepState, error: RubyopsError) -> RubyopsError:
-    """Word a failure of the steps that confirm the freeze: the run was refused there."""
+    """Turn a failure of the steps that freeze, or confirm the freeze, into `Refused`."""
     confirming = run.rules.confirming_checks
     is_one = bool(confirming) and (run.at == 0 or step.step.name in confirming)
     if not is_one or not isinstance(error, (CheckFailed, TimedOut)):
@@ -240,7 +240,7 @@ def _confirming(run: RunState, step: StepState, error: RubyopsError) -> RubyopsE
 
 
 def _closed(run: RunState) -> RunState:
-    """Fail a run that went on, once its last step is left."""
+    """After the last step, fail a run in which steps have failed."""
     if run.current is not None or not run.broken:
         return run
     words = f"{len(run.broken)} of {len(run.steps)} did not hold: {', '.join(run.broken)}"

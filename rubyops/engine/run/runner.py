@@ -1,8 +1,7 @@
-"""Carries a playbook out: does the next action of the rules, and folds how it ended.
+"""Carries out a playbook: performs one action after the other, as the rules decide.
 
-The order is the promise. An intent is on the disk before its effect begins and an outcome before
-the next one does, the lock is asked for before every effect, and a run that cannot go on leaves
-money at least as frozen as it found it.
+An intent is on the disk before its effect begins, and the outcome before the next effect begins.
+The lock is checked before every effect. A run that fails leaves money at least as frozen as before.
 """
 
 import time
@@ -32,15 +31,15 @@ from rubyops.stop_signal import StopSignal
 
 
 def _untold(run_id: str) -> None:
-    """Tell no other journal."""
+    """Write to no other journal."""
 
 
 @dataclass
 class Runner:
     """One run of one playbook.
 
-    `history` is the run so far, as its journal tells, when an earlier process began it.
-    `tell_taken_over` has another run's journal say that this run took over its freeze.
+    `history` is the earlier part of a resumed run, read from its journal. `tell_taken_over` writes
+    into another run's journal that this run took over its freeze.
     """
 
     identity: RunIdentity
@@ -54,7 +53,7 @@ class Runner:
     _began: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        """Put the collaborators together; nothing is held yet."""
+        """Create the collaborators; the lock is not taken yet."""
         run_id, ports = self.identity.run_id, self.ports
         self._next_line = NextLine(run_id, self.plan.playbook, ports.read.environment.name)
         self._charge = Charge(
@@ -84,7 +83,7 @@ class Runner:
         }
 
     def run(self) -> RunReport:
-        """Do every step that is not done yet; every end, good or bad, is in journal and report."""
+        """Carry out every step that is not done yet; write the end, also a failed one."""
         started = datetime.now(UTC)
         try:
             error = self._joined() or self._steps()
@@ -96,7 +95,7 @@ class Runner:
     # --- the loop
 
     def _joined(self) -> RubyopsError | None:
-        """Take the lock where the run needs it; return why the run cannot begin or go on."""
+        """Take the lock if the run needs it; return the error that keeps the run from starting."""
         try:
             self._join()
             if self.history is not None and self._charge.token is not None:
@@ -119,11 +118,12 @@ class Runner:
         except RubyopsError as error:
             return s.Failed(error)
         except Exception as fault:
-            # A fault of ours must not leave the run without an end, nor the money untold.
+            # Also after a bug the journal must get the end of the run, and the report must state
+            # the freeze in force.
             return s.Failed(_unexpected(fault), inside=False)
 
     def _join(self) -> None:
-        """Take the lock where the run needs it; the brake only anchors its journal."""
+        """Take the lock if the run needs it; a brake run only anchors its journal."""
         if self.plan.is_brake:
             if self.ports.control.reachable():
                 self._charge.anchor()
@@ -149,7 +149,8 @@ class Runner:
         step = action.state.step
         now = plan_step(step, self.ports)
         if now.verdict == "planned" and self._charge.token is None and not self.plan.is_brake:
-            # Shown as nothing to do, it has become work: it is planned again under the lock.
+            # The shown plan changed nothing, so the run has no lock yet. The step is planned again
+            # under the lock, because another run may change the facts until then.
             now = plan_step(step, self.ports) if self._charge.take() else now
         planned = s.PlannedNow(now)
         if self._is_accepted(planned):
@@ -157,7 +158,7 @@ class Runner:
         return planned
 
     def _is_accepted(self, planned: s.PlannedNow) -> bool:
-        """Whether the rules take the plan: one that they refuse is not journalled as planned."""
+        """Whether the rules accept the plan: a refused plan is not written to the journal."""
         after = advance(self._state, planned).current
         return after is not None and after.error is None
 

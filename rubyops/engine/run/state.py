@@ -1,7 +1,7 @@
-"""The state of a run, and the actions and events that move it: plain values, without a port.
+"""The state of a run, and its actions and events: plain values without access to the platform.
 
-A run is a fold: `rules.next_action` says from the state which action comes next, the runner does
-it and gets an event, and `rules.advance` folds the event into the state (ADR 25).
+`rules.next_action` derives the next action from the state. The runner performs it and gets an
+event. `rules.advance` returns the state after the event (ADR 25).
 """
 
 from dataclasses import dataclass, field, replace
@@ -22,11 +22,12 @@ Phase = Literal["waiting", "open", "ready", "acting", "acted", "ended", "left"]
 
 @dataclass(frozen=True)
 class StepState:
-    """How far one step is.
+    """The progress of one step.
 
-    waiting -> open (journalled as begun) -> ready (its effects are known) -> acting (money was
-    looked at) -> acted (no effect is left) -> ended (it has a result) -> left (journalled as such).
-    `queue` holds the effects that are left, each with its number; `in_doubt` is about the first.
+    The phases are: waiting -> open (its start is in the journal) -> ready (its effects are known)
+    -> acting (the money invariants held) -> acted (all effects are done) -> ended (it has a result)
+    -> left (the result is in the journal). `queue` holds the remaining effects with their numbers.
+    `in_doubt` says whether the first of them may have been applied.
     """
 
     shown: StepPlan
@@ -46,7 +47,7 @@ class StepState:
         return self.shown.step
 
     def result_as(self, outcome: Outcome) -> StepResult:
-        """Make the result row of an outcome."""
+        """Return the result of the step with this outcome."""
         step = self.step
         return StepResult(
             step.id, step.title, outcome.status, outcome.summary, outcome.details, step.covers
@@ -59,9 +60,10 @@ class StepState:
 
 @dataclass(frozen=True)
 class RunState:
-    """How far a run is. `changed` is whether an effect of it was begun, by this process or before.
+    """The progress of a run; `at` is the index of its current step.
 
-    `broken` names the steps that failed in a playbook that goes on; `error` ends the run.
+    `changed` is True once an effect has begun, in this process or an earlier one. `broken` names
+    the failed steps of a playbook that continues after failures. `error` ends the run.
     """
 
     rules: KindRules
@@ -74,21 +76,21 @@ class RunState:
 
     @property
     def current(self) -> StepState | None:
-        """The step that the run is at; None behind the last one."""
+        """The current step; None after the last one."""
         return self.steps[self.at] if self.at < len(self.steps) else None
 
     def at_step(self, step: StepState) -> "RunState":
-        """Put a newer state of the present step in its place."""
+        """Return the run with a new state of its current step."""
         return replace(self, steps=(*self.steps[: self.at], step, *self.steps[self.at + 1 :]))
 
     def results(self) -> tuple[StepResult, ...]:
-        """Return a row per step, also of those that the run did not reach."""
+        """Return a result for every step; a step that was not reached is skipped."""
         skipped = Outcome("skipped", "not reached")
         return tuple(step.result or step.result_as(skipped) for step in self.steps)
 
 
 def begin(plan: Plan, history: History | None, status_line: str) -> RunState:
-    """Return the state before the first action: of a new run, or as its journal tells."""
+    """Return the state before the first action; `history` is the past of a resumed run."""
     records = history.steps if history is not None else {}
     steps = tuple(_begun(shown, records.get(shown.step.id, StepRecord())) for shown in plan.steps)
     changed = history.changed if history is not None else False
@@ -105,12 +107,12 @@ def _begun(shown: StepPlan, record: StepRecord) -> StepState:
     return replace(state.ended(Outcome(status, record.summary, details)), phase="left")
 
 
-# --- actions: what the runner is asked to do
+# --- actions: the next thing that the runner has to do
 
 
 @dataclass(frozen=True)
 class Enter:
-    """Begin the step: journal and report say so."""
+    """Begin a step: journal and report get its start."""
 
     number: int
     state: StepState
@@ -118,21 +120,21 @@ class Enter:
 
 @dataclass(frozen=True)
 class AskCheck:
-    """Ask the check that the step names."""
+    """Run the check that the step names."""
 
     state: StepState
 
 
 @dataclass(frozen=True)
 class PlanNow:
-    """Plan the step on the facts of this moment, under the lock."""
+    """Plan the step on the present facts, while the run holds the lock."""
 
     state: StepState
 
 
 @dataclass(frozen=True)
 class GoOn:
-    """Go on inside a step that an earlier process began."""
+    """Continue a step that an earlier process began."""
 
     state: StepState
     number: int
@@ -142,7 +144,7 @@ class GoOn:
 
 @dataclass(frozen=True)
 class GuardMoney:
-    """Look at the invariants before or after the step's effects."""
+    """Check the money invariants before or after the step's effects."""
 
     state: StepState
     when: Literal["before", "after"]
@@ -150,7 +152,7 @@ class GuardMoney:
 
 @dataclass(frozen=True)
 class ResolveDoubt:
-    """Find out whether an effect with an intent and no outcome was applied."""
+    """Find out whether an effect was applied that has an intent and no outcome."""
 
     state: StepState
     number: int
@@ -159,7 +161,7 @@ class ResolveDoubt:
 
 @dataclass(frozen=True)
 class Perform:
-    """Carry an effect out, between an intent and an outcome in the journal."""
+    """Carry out an effect; its intent and outcome go into the journal."""
 
     state: StepState
     number: int
@@ -168,7 +170,7 @@ class Perform:
 
 @dataclass(frozen=True)
 class Leave:
-    """Journal and report the result of the step."""
+    """Write the result of the step into journal and report."""
 
     result: StepResult
 
@@ -176,31 +178,31 @@ class Leave:
 Action = Enter | AskCheck | PlanNow | GoOn | GuardMoney | ResolveDoubt | Perform | Leave
 
 
-# --- events: how an action ended
+# --- events: the results of actions
 
 
 @dataclass(frozen=True)
 class Entered:
-    """The step is begun."""
+    """The start of the step is in the journal."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """The check gave a finding."""
+    """The check returned a finding."""
 
     finding: Finding
 
 
 @dataclass(frozen=True)
 class PlannedNow:
-    """The step was planned on present facts."""
+    """The step was planned on the present facts."""
 
     plan: StepPlan
 
 
 @dataclass(frozen=True)
 class WentOn:
-    """The step goes on with the effects that it had."""
+    """A resumed step continues with the effects of its journal."""
 
     number: int
     effects: tuple[AnyEffect, ...]
@@ -209,29 +211,29 @@ class WentOn:
 
 @dataclass(frozen=True)
 class Guarded:
-    """The invariants hold."""
+    """The money invariants hold."""
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """The effect in doubt was not applied, or may be repeated: it has to be carried out."""
+    """The effect in doubt was not applied, or is safe to repeat: it has to be carried out."""
 
 
 @dataclass(frozen=True)
 class Performed:
-    """The first effect that was left has this outcome."""
+    """The first effect of the queue has this outcome."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True)
 class Left:
-    """The step's result is on the disk."""
+    """The step's result is in the journal."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The action raised. `inside` is False where the step itself stays open for a resume."""
+    """The action raised an error. `inside` is False if the step must stay open for a resume."""
 
     error: RubyopsError
     inside: bool = True
