@@ -1,4 +1,4 @@
-"""Effects as plain data and back: a resumed run goes on with the very effects that were shown."""
+"""Converts effects to JSON data and back, so that a resumed run carries out the planned effects."""
 
 import dataclasses
 import hashlib
@@ -16,7 +16,7 @@ from rubyops.registry import EFFECTS
 
 @cache
 def kinds() -> dict[str, type[AnyEffect]]:
-    """Import every kind of effect, by name."""
+    """Import every class of effect; return the classes by name."""
     return {
         kind: getattr(import_module(family.place), kind)
         for family in EFFECTS.values()
@@ -25,24 +25,24 @@ def kinds() -> dict[str, type[AnyEffect]]:
 
 
 def to_data(effect: AnyEffect) -> JsonObject:
-    """Turn an effect into JSON-ready data with the name of its kind under `effect`."""
+    """Convert an effect to JSON data; the key `effect` holds the name of its class."""
     return {"effect": type(effect).__name__, **json.loads(json.dumps(dataclasses.asdict(effect)))}
 
 
 def from_data(data: JsonObject) -> AnyEffect:
-    """Turn journal data back into the effect it was. Raises `KeyError` and `ValidationError`."""
+    """Convert JSON data back to an effect. Raises `KeyError` and `msgspec.ValidationError`."""
     values = {key: value for key, value in data.items() if key != "effect"}
     effect: Effect[Any] = msgspec.convert(values, kinds()[str(data["effect"])])
     return effect
 
 
 def starts_platform(data: JsonObject) -> bool:
-    """Whether journal data is of an effect that starts the platform; False for an unknown kind."""
+    """Whether the data describes an effect that starts the platform; False for unknown effects."""
     kind = kinds().get(str(data.get("effect")))
     return kind is not None and kind.traits.starts_platform
 
 
 def digest(value: object) -> str:
-    """Return the sha256 of a value's canonical JSON."""
+    """Return the sha256 of a value's JSON with sorted keys, as hexadecimal text."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The ports of the engine for one environment, and commands and checks by name."""
+"""The interfaces through which the engine reaches one environment, its commands and checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,34 +13,36 @@ from rubyops.ports import CheckRunner, Control, Read
 
 
 class Fence(Protocol):
-    """The fence around acts on the environment (ADR 15)."""
+    """The fence, which makes servers refuse the acts of an overtaken run (ADR 15)."""
 
     def advance(self, token: int) -> None:
-        """Have the supervisor and the operated database refuse every lower token.
+        """Make the supervisor and the operated database refuse every lower token.
 
-        Raises `LockLost`, and `TimedOut` while an act holds the fence.
+        Raises `LockLost` if they know a higher token, and `TimedOut` while a session holds the
+        fence.
         """
 
     def holders(self) -> str:
-        """Name the sessions that hold the fence, in words."""
+        """Return a text that names the sessions which hold the fence."""
 
 
 class Guard(Protocol):
-    """The invariants that must hold before and after a changing step."""
+    """The money invariants, which are checked before and after a changing step."""
 
     def first_broken(self) -> tuple[str, Finding] | None:
-        """Return the first that does not hold, with its finding. Raises `Unreachable`."""
+        """Return the first broken invariant and its finding, or None. Raises `Unreachable`."""
 
     def brake(self, name: str, finding: Finding) -> AnyEffect | None:
-        """Return the effect that stops further harm at once, or None where none is wanted."""
+        """Return the freeze to raise for a broken invariant; None if no freeze is needed."""
 
 
 @dataclass(frozen=True)
 class EnginePorts:
-    """The ports and registries that bootstrap hands to the engine.
+    """The ports of one environment, made by `rubyops.wiring`.
 
-    `port_of` returns the port that carries an effect out. `proof` returns what shows that reading
-    wrote nothing, or raises `WriteAttempted`. `freeze` says what is in force and never raises.
+    `port_of` returns the port of an effect's family. `proof` returns figures which show that the
+    reader wrote nothing, or raises `WriteAttempted`. `freeze` returns the freeze in force and never
+    raises.
     """
 
     read: Read
@@ -54,5 +56,5 @@ class EnginePorts:
     freeze: Callable[[], FreezeTruth]
 
     def carry_out(self, effect: AnyEffect, context: EffectContext) -> Outcome:
-        """Carry an effect out through its port: the only place where a run changes anything."""
+        """Carry out an effect through its port. A run changes the environment nowhere else."""
         return effect.carry_out(self.port_of(effect), context)

@@ -1,4 +1,4 @@
-"""Reports of a run: each step while it goes on, and the whole at its end."""
+"""The reports of a run: events during the run, and the whole result at its end."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from rubyops.model.step import Playbook, Step
 
 @dataclass(frozen=True)
 class StepResult:
-    """How one step ended; the same shape that `--output json` lists under `results`."""
+    """The result of one step; `--output json` lists these fields under `results`."""
 
     id: str
     title: str
@@ -27,9 +27,10 @@ class StepResult:
 
 @dataclass(frozen=True)
 class RunReport:
-    """How a run ended.
+    """The result of a run.
 
-    `state` is finished, failed, stopped or planned (a dry-run); `freeze` is the one in force.
+    `state` is finished, failed, stopped, or planned for a dry-run. `freeze` is the freeze in force
+    at the end.
     """
 
     run_id: str
@@ -49,32 +50,32 @@ class RunReport:
 
 
 class Reporter(Protocol):
-    """The follower of a run: a person's terminal, a stream of JSON lines, or nobody."""
+    """Receives the events of a run, and shows them as text or as JSON lines."""
 
     def plan(self, playbook: Playbook, results: tuple[StepResult, ...], digest: str) -> None:
         """Show the plan."""
 
     def run_started(self, run_id: str, playbook: Playbook, *, resumed: bool) -> None:
-        """Say that the journal is open and the run begins or goes on."""
+        """Report that the run begins or is resumed; its journal is open."""
 
     def step_started(self, number: int, total: int, step: Step) -> None:
-        """Say that a step begins."""
+        """Report that a step begins."""
 
     def effect_started(self, effect_id: str, words: str) -> None:
-        """Say that an effect begins; its intent is on the disk."""
+        """Report that an effect begins; its intent is in the journal."""
 
     def effect_finished(self, effect_id: str, outcome: Outcome) -> None:
-        """Say that an effect ended; its outcome is on the disk."""
+        """Report that an effect ended; its outcome is in the journal."""
 
     def step_finished(self, result: StepResult, seconds: float) -> None:
-        """Say that a step ended."""
+        """Report that a step ended."""
 
     def note(self, text: str) -> None:
-        """Something a person should know."""
+        """Show a message to the user."""
 
 
 class Silent:
-    """A reporter for nobody."""
+    """A reporter that shows nothing."""
 
     def plan(self, playbook: Playbook, results: tuple[StepResult, ...], digest: str) -> None:
         """Say nothing."""
@@ -101,7 +102,7 @@ class Silent:
 def status_of(error: Exception) -> Status:
     """Return the status of an effect or step that ended with this error.
 
-    An effect that may have been applied is unknown, never failed.
+    The status is unknown, never failed, if the effect may have been applied.
     """
     if isinstance(error, Refused):
         return "refused"

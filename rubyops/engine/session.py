@@ -1,4 +1,4 @@
-"""Begins, rehearses, resumes and verifies runs: the engine's front door."""
+"""Starts, dry-runs, resumes and verifies runs; callers use the engine through `Session`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ PING = "facts_freeze"
 
 @dataclass(frozen=True)
 class Session:
-    """Ports, journals, holder and reporter, which all runs of this process share."""
+    """The engine for one environment, with the objects that all runs of this process share."""
 
     ports: EnginePorts
     journals: Journals
@@ -42,13 +42,13 @@ class Session:
     stop: StopSignal
 
     def plan(self, playbook: Playbook) -> Plan:
-        """Make and show the plan."""
+        """Plan the playbook, and show the plan to the reporter."""
         plan = make_plan(playbook, self.ports)
         self.reporter.plan(playbook, planned_results(plan), plan.digest)
         return plan
 
     def start(self, playbook: Playbook, confirm: Callable[[Plan], None]) -> RunReport:
-        """Plan, let `confirm` refuse, and carry the playbook out under a new run."""
+        """Plan the playbook and carry it out as a new run, unless `confirm` raises an error."""
         plan = self.plan(playbook)
         confirm(plan)
         run_id = new_run_id()
@@ -58,9 +58,9 @@ class Session:
         return self._runner(run_id, plan, journal).run()
 
     def rehearse(self, playbook: Playbook) -> RunReport:
-        """Plan and look; write nothing but this run's own journal.
+        """Do a dry-run, which writes nothing except its own journal.
 
-        Raises `Unreachable` on an environment that is down.
+        Raises `Unreachable` if the environment is down.
         """
         self.ports.read.one(PING, database="control")
         plan = self.plan(playbook)
@@ -70,11 +70,10 @@ class Session:
         return DryRun(run_id, plan, self.ports, journal, self.reporter, self.stop).run()
 
     def resume(self, run_id: str) -> RunReport:
-        """Go on with a run that was killed, stopped or failed, from the effect that it had reached.
+        """Resume a killed, stopped or failed run at the effect that it had reached.
 
-        Its journal is compared with its anchor before a byte of it is touched: one that was
-        changed, cut off or replaced is left as it was found, so that `runs verify` says so for
-        ever.
+        The journal is compared with its anchor before anything is written. A damaged journal stays
+        untouched, so that `runs verify` can still report the damage.
         """
         file = self.journals.reopen(run_id)
         try:
@@ -100,11 +99,11 @@ class Session:
         return self._runner(run_id, plan, journal, history).run()
 
     def reading(self, run_id: str) -> Reading:
-        """Read a run back, damaged or not. Raises `UsageError` for a run that is not there."""
+        """Read a run's journal, even a damaged one. Raises `UsageError` for an unknown run."""
         return read_journal(self.journals, run_id)
 
     def faults(self, run_id: str) -> list[str]:
-        """Return what is wrong with a journal, by itself and by its anchor.
+        """Return the faults of a journal, and how it contradicts its anchor.
 
         Raises `Unreachable`.
         """
@@ -112,7 +111,7 @@ class Session:
         return [*reading.faults, *anchor_faults(reading.chain, self.ports.control.head(run_id))]
 
     def ahead(self, run_id: str) -> int:
-        """Count the lines that control has not seen, or had not seen when the run was resumed."""
+        """Count the lines that are newer than the anchor, or were newer at a resume."""
         head = self.ports.control.head(run_id)
         if head is None:
             return 0
@@ -128,7 +127,7 @@ class Session:
             )
 
     def _begin(self, run_id: str, plan: Plan) -> Journal:
-        """Begin the run's journal; the brake goes on without one where it cannot be written."""
+        """Create the run's journal; a brake run continues without one if that fails."""
         try:
             return self._journal(run_id, self.journals.create(run_id), optional=plan.is_brake)
         except JournalUnwritable as fault:

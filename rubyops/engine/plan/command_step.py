@@ -7,7 +7,7 @@ from rubyops.model.step import NoOp, Step
 
 
 def plan_step(step: Step, ports: EnginePorts) -> StepPlan:
-    """Plan one command step on the facts of this moment; raises `Unreachable`."""
+    """Plan one command step on the present facts. Raises `Unreachable`."""
     command = ports.command(step.name)
     unplannable = command.unplannable
     try:

@@ -1,4 +1,4 @@
-"""Asks every step for its effects on today's facts, before anything is done: the plan shown."""
+"""Plans every step of a playbook on the present facts, and turns the plan into result rows."""
 
 from rubyops.engine.effect_data import digest, to_data
 from rubyops.engine.engine_ports import EnginePorts
@@ -20,8 +20,8 @@ _STATUS: dict[Verdict, Status] = {
 def make_plan(playbook: Playbook, ports: EnginePorts) -> Plan:
     """Plan every step.
 
-    Behind a step that starts the platform, a step that cannot look yet is unknown; else
-    `Unreachable` is raised.
+    After a step that starts the platform, a step that finds a server unreachable gets the verdict
+    unknown. Without such an earlier step it raises `Unreachable`.
     """
     steps: list[StepPlan] = []
     for step in playbook.steps:
@@ -38,7 +38,7 @@ def make_plan(playbook: Playbook, ports: EnginePorts) -> Plan:
 
 
 def planned_result(plan: StepPlan) -> StepResult:
-    """Say a step's plan as a result row; nothing of it has been done."""
+    """Return a step's plan in the form of a step result, for display."""
     step, status = plan.step, _STATUS[plan.verdict]
     if plan.verdict == "check":
         return StepResult(step.id, step.title, status, f"would check {step.name}", {}, step.covers)
@@ -56,7 +56,7 @@ def planned_result(plan: StepPlan) -> StepResult:
 
 
 def planned_results(plan: Plan) -> tuple[StepResult, ...]:
-    """Say a whole plan as result rows."""
+    """Return all step plans in the form of step results, for display."""
     return tuple(planned_result(step) for step in plan.steps)
 
 

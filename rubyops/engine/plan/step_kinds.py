@@ -1,4 +1,4 @@
-"""How a step is planned before a run begins, by its kind."""
+"""Plans a step for display before a run, by the kind of the step."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ def _preview_check(step: Step, ports: EnginePorts, starting: bool) -> StepPlan:
 
 
 def _preview_command(step: Step, ports: EnginePorts, starting: bool) -> StepPlan:
-    """Plan it; behind a start of the platform a command that cannot look yet is unknown."""
+    """Plan a command; after a start of the platform an unreachable server makes it unknown."""
     try:
         return plan_step(step, ports)
     except Unreachable as error:
@@ -26,7 +26,7 @@ def _preview_command(step: Step, ports: EnginePorts, starting: bool) -> StepPlan
         return StepPlan(step, "unknown", reason=reason, unplannable=unplannable)
 
 
-# `starting` says whether an earlier step of the playbook starts the platform.
+# The third argument, `starting`, is True if an earlier step of the playbook starts the platform.
 PREVIEWS: dict[str, Callable[[Step, EnginePorts, bool], StepPlan]] = {
     "check": _preview_check,
     "command": _preview_command,

@@ -1,4 +1,4 @@
-"""Plans of one step and of a whole playbook, on the facts of this moment."""
+"""The plan of one step, and of a whole playbook."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -15,8 +15,8 @@ Verdict = Literal["planned", "noop", "refused", "unknown", "check"]
 class StepPlan:
     """The plan of one step.
 
-    `reason` is the no-op's sentence, the refusal, or why it cannot be known yet. `unplannable`
-    says which part of it is only known when the step begins.
+    `reason` explains a no-op, a refusal or an unknown verdict. `unplannable` is a sentence about
+    the part of the plan that is known only when the step begins.
     """
 
     step: Step
@@ -30,26 +30,26 @@ class StepPlan:
 
     @property
     def changes(self) -> bool:
-        """Whether the step would change anything, as far as it is known."""
+        """Whether a planned effect would change anything."""
         return any(not effect.traits.read_only for effect in self.effects)
 
     @property
     def plays(self) -> bool:
-        """Whether the step probes by playing on canary players, which a dry-run must not do."""
+        """Whether the step plays on canary players, which a dry-run must not do."""
         return any(effect.traits.plays_canaries for effect in self.effects)
 
     @property
     def starts_platform(self) -> bool:
-        """Whether servers that do not answer now may answer after it."""
+        """Whether the step starts the platform, so that servers may answer after it."""
         return any(effect.traits.starts_platform for effect in self.effects)
 
     @property
     def words(self) -> list[str]:
-        """Each effect in words."""
+        """The description of each effect."""
         return [effect.describe() for effect in self.effects]
 
     def in_short(self) -> str:
-        """Say the effects in one line, or why there are none."""
+        """Return the effects in one line, or the reason why there are none."""
         return "; ".join(self.words) or f"{self.verdict}: {self.reason}"
 
 
@@ -63,19 +63,19 @@ class Plan:
 
     @property
     def changes(self) -> bool:
-        """Whether anything would be changed, or may be once it can be known."""
+        """Whether a step would change anything, or is still unknown."""
         return any(step.changes or step.verdict == "unknown" for step in self.steps)
 
     @property
     def is_brake(self) -> bool:
-        """Whether it does nothing but raise a freeze, or end what holds one up."""
+        """Whether all effects are brakes: they raise a freeze, or end a session that blocks one."""
         effects = [effect for step in self.steps for effect in step.effects]
         known = all(step.verdict in ("planned", "noop", "check") for step in self.steps)
         return known and bool(effects) and all(effect.traits.brake for effect in effects)
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether a person should name the environment: for what is not mild, or not known yet."""
+        """Whether the user must confirm the plan: an effect is not mild, or a step is unknown."""
         return any(
             step.verdict == "unknown" or any(not effect.traits.mild for effect in step.effects)
             for step in self.steps
@@ -83,16 +83,16 @@ class Plan:
 
 
 def same_as_shown(shown: StepPlan, now: StepPlan, *, changed_before: bool) -> bool:
-    """Whether a step may go on as planned under the lock.
+    """Whether a step may run with the plan made under the lock.
 
-    Effects that were shown must be the effects of now. A no-op or a refusal that was shown may
-    turn into effects only when an earlier step of this very run has changed the facts.
+    Its effects must equal the effects that the user was shown. A step shown as a no-op or refused
+    may have effects now only if an earlier effect of this run has changed the facts.
     """
     known = now.unplannable is None and shown.verdict != "unknown"
     if not known or now.verdict != "planned":
         return True
     if not now.changes:
-        # To wait for what was well a moment ago changes nothing that was not shown.
+        # Effects that only read need no agreement with the shown plan.
         return True
     if shown.verdict == "planned":
         return shown.effects == now.effects

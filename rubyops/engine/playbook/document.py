@@ -1,4 +1,4 @@
-"""Reads the parts of one document and keeps every fault, so that a person mends a file once."""
+"""Reads the parts of a YAML document and collects all faults, so that they can be fixed at once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,28 +18,28 @@ _KINDS: dict[type, str] = {
 
 
 def kind_of(node: Node) -> str:
-    """Name the kind of a value."""
+    """Return the kind of a value in words, such as `a list`."""
     return _KINDS[type(node.value)]
 
 
 def part(node: Node, key: str) -> Node | None:
-    """Return the value of a key, or None where the key is not there."""
+    """Return the value of a key, or None if the key is missing."""
     return node.value[key][1] if key in node.value else None
 
 
 class Document:
-    """The faults of one document."""
+    """Collects the faults of one document."""
 
     def __init__(self) -> None:
-        """Have found none."""
+        """Start without faults."""
         self.faults: list[Fault] = []
 
     def fault(self, place: Place, message: str) -> None:
-        """Keep a fault."""
+        """Add a fault."""
         self.faults.append(Fault(place, message))
 
     def mapping(self, node: Node, what: str, allowed: Sequence[str]) -> Mapping[str, Any] | None:
-        """Return the keys of a mapping with their values, or None."""
+        """Return the node's mapping, or None and add a fault if the node is no mapping."""
         if isinstance(node.value, dict):
             return node.value
         listed = f"(allowed keys: {', '.join(allowed)})"
@@ -47,7 +47,7 @@ class Document:
         return None
 
     def keys(self, node: Node, allowed: Sequence[str], *, required: Sequence[str] = ()) -> None:
-        """Find keys that are not known and keys that are missing."""
+        """Add a fault for each unknown key and each missing key."""
         for key, (at, _) in node.value.items():
             if key not in allowed:
                 listed = f"{suggest(key, allowed)} (allowed: {', '.join(allowed)})"
@@ -57,7 +57,7 @@ class Document:
                 self.fault(node.place, f"key {key!r} is missing")
 
     def word(self, node: Node, key: str, *, allowed: Sequence[str] = ()) -> str | None:
-        """Return the text of a key, or None where there is none that is allowed."""
+        """Return the text of a key, or None; text that is not allowed is a fault."""
         found = part(node, key)
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""Loads a playbook: types the whole file before anything runs, or refuses it with every fault."""
+"""Loads a playbook file: validates all of it before anything runs, and reports every fault."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ TOP_KEYS = ("schema", "name", "title", "kind", "parameters", "steps")
 
 
 def load_playbook(path: Path, library: Library, given: Mapping[str, str] | None = None) -> Playbook:
-    """Read and type a playbook file; raises `PlaybookInvalid` with all of its faults at once."""
+    """Read and validate a playbook file. Raises `PlaybookInvalid`, which lists all faults."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -32,7 +32,7 @@ def load_playbook(path: Path, library: Library, given: Mapping[str, str] | None 
 def parse_playbook(
     text: str, source: str, library: Library, given: Mapping[str, str] | None = None
 ) -> Playbook:
-    """Type a playbook's text; `given` holds parameter values as typed by a person."""
+    """Validate a playbook's text; `given` holds the parameter values from the command line."""
     document = Document()
     tree = read_tree(text, document.faults)
     playbook = _playbook(document, tree, source, library, given or {}) if tree else None

@@ -1,4 +1,4 @@
-"""The names that a playbook may use, and the suggestion for a name that is not known."""
+"""The names that a playbook may use, and a suggestion for an unknown name."""
 
 import difflib
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from rubyops.model.step import Check, Command
 
 @dataclass(frozen=True)
 class Library:
-    """Commands and checks by name."""
+    """The names of all commands and checks, and a function that finds each by its name."""
 
     commands: Sequence[str]
     checks: Sequence[str]
@@ -19,6 +19,6 @@ class Library:
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
-    """Say which of the known names may have been meant."""
+    """Return `, did you mean 'x'?` for the most similar known name, or an empty text."""
     near = difflib.get_close_matches(word, known, n=1)
     return f", did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""The parameters that a playbook declares, and their values in the places of `${...}`."""
+"""The parameters that a playbook declares; their values replace each `${name}` in its steps."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
 
 class Parameters:
-    """The declared parameters with their values; `given` are typed by a person."""
+    """The declared parameters and their values; `given` holds values from the command line."""
 
     def __init__(self, document: Document, root: Node, given: Mapping[str, str]) -> None:
         """Read every declaration."""
@@ -34,18 +34,18 @@ class Parameters:
         self._find_undeclared(root, given)
 
     def find_unused(self) -> None:
-        """Find declarations that no step uses."""
+        """Add a fault for each declared parameter that no step uses."""
         for name in self.values:
             if name not in self._used:
                 words = f"parameter {name!r} is declared but never used as ${{{name}}}"
                 self._document.fault(self._places[name], words)
 
     def is_unusable(self, node: Node) -> bool:
-        """Whether a part is filled by a parameter that was reported already."""
+        """Whether the node refers to a parameter whose own declaration has a fault."""
         return bool(self._unusable.intersection(_REFERENCE.findall(str(node.plain()))))
 
     def fill(self, node: Node) -> Node:
-        """Put values in the places of the references."""
+        """Return the node with every `${name}` replaced by the parameter's value."""
         value = node.value
         if isinstance(value, dict):
             filled = {key: (at, self.fill(inner)) for key, (at, inner) in value.items()}
@@ -55,7 +55,7 @@ class Parameters:
         return Node(self._substitute(node), node.place) if isinstance(value, str) else node
 
     def _substitute(self, node: Node) -> Any:
-        """Fill one text. A text that is one reference keeps the type of the parameter."""
+        """Replace the references in one text; a text of one reference gets the parameter's type."""
         for name in _REFERENCE.findall(node.value):
             self._used.add(name)
             if name not in self.values:
@@ -106,7 +106,7 @@ class Parameters:
     def _typed(
         self, name: str, node: Node, kind: str, given: str | None, default: Node | None
     ) -> Any:
-        """Convert the value. Text that a person typed may be a number, a default may not."""
+        """Convert the value to its type. Text from the command line is parsed, a default is not."""
         found = default.plain() if default is not None and given is None else given
         place = default.place if default is not None and given is None else node.place
         try:

@@ -1,4 +1,4 @@
-"""Types the parameters of a command: of a playbook's `with`, and of a command line."""
+"""Validates the parameters of a command, from a playbook's `with` or from the command line."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
@@ -13,14 +13,14 @@ SHOWN_LENGTH_MAX = 40
 
 
 class TypedParams(NamedTuple):
-    """Values by field name, and the faults as (parameter or None, message)."""
+    """Converted values by field name; faults as (parameter name or None, message)."""
 
     values: dict[str, Any]
     faults: list[tuple[str | None, str]]
 
 
 def type_params(params: type, values: Mapping[str, Any]) -> TypedParams:
-    """Convert values into the fields of a Params dataclass, and keep every fault."""
+    """Convert the values to the types of a Params dataclass, and collect all faults."""
     hints = get_type_hints(params, include_extras=True)
     known = {_dashed(item.name): item for item in fields(params)}
     typed = TypedParams({}, [])

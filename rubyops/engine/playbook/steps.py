@@ -1,4 +1,4 @@
-"""The steps of a playbook, each read by the rules of its kind."""
+"""Reads the steps of a playbook."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 @dataclass(frozen=True)
 class _Head:
-    """The parts that every step has."""
+    """The fields that commands and checks have in common."""
 
     id: str
     title: str
@@ -30,21 +30,21 @@ class _Head:
 
 
 class StepReader:
-    """Reads steps and keeps their faults in the document."""
+    """Reads steps and adds their faults to the document."""
 
     def __init__(self, document: Document, library: Library, parameters: Parameters) -> None:
-        """Read by these names and parameters."""
+        """Use the commands and checks of `library`, and the values of `parameters`."""
         self._document = document
         self._library = library
         self._parameters = parameters
-        # A step has exactly one of these keys, which is its kind.
+        # A step has exactly one of these keys. The key is the kind of the step.
         self._readers: dict[StepKind, Callable[[Node, _Head, Node | None], Step | None]] = {
             "command": self._command,
             "check": self._check,
         }
 
     def steps(self, root: Node) -> list[Step]:
-        """Return every step that could be read."""
+        """Return the steps that could be read; add each fault to the document."""
         node = part(root, "steps")
         if node is None or not self._is_a_list(node):
             return []
@@ -105,7 +105,7 @@ class StepReader:
         return tuple(ids)
 
     def _command(self, node: Node, head: _Head, filled: Node | None) -> Step | None:
-        """Read a command, its parameters typed by the command's own Params."""
+        """Read a command step; None if its name or its parameters are wrong."""
         name = self._document.word(node, "command", allowed=tuple(self._library.commands))
         if name is None:
             return None
