@@ -11,9 +11,9 @@ from rubyops.ports import EffectIdentity
 
 @dataclass(frozen=True)
 class BatchCount:
-    """The counters of a backfill, of the whole run so far.
+    """The counters of a backfill, over all of its batches so far.
 
-    `last_key` is None once nothing is left below the bound.
+    `last_key` is the key of the last scanned player, and None once every player is done.
     """
 
     scanned: int
@@ -35,7 +35,7 @@ class BackfillPort(Protocol):
         """Create legacy players where none exist, and return how many were created."""
 
     def batch(self, identity: EffectIdentity, tenant_id: str | None, limit: int) -> BatchCount:
-        """Do the next batch of this run after its checkpoint."""
+        """Do the run's next batch, after the last player of the batch before."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class SeedPlayers(Effect[BackfillPort]):
     traits = Traits(changes_platform=True)
 
     def describe(self) -> str:
-        """Say how many."""
+        """Name the number of players."""
         return f"create {self.count:,} legacy players where none exist"
 
     def carry_out(self, port: BackfillPort, context: EffectContext) -> Outcome:
@@ -59,7 +59,7 @@ class SeedPlayers(Effect[BackfillPort]):
 
 @dataclass(frozen=True)
 class Backfill(Effect[BackfillPort]):
-    """Create wallet balances for legacy players in key order up to a bound fixed at the start."""
+    """Create wallet balances for legacy players, in key order, up to the last key at the start."""
 
     batch_size: int
     tenant_id: str | None
@@ -72,7 +72,7 @@ class Backfill(Effect[BackfillPort]):
         return f"{batches} for tenant {self.tenant_id}" if self.tenant_id else batches
 
     def carry_out(self, port: BackfillPort, context: EffectContext) -> Outcome:
-        """Do every batch. Raises `RubyopsError` where rows could not be converted."""
+        """Do every batch. Raises `RubyopsError` if some rows could not be converted."""
         count = in_batches(
             lambda: port.batch(context.identity, self.tenant_id, self.batch_size),
             lambda count: f"{count.scanned:,} scanned, {count.created:,} created",

@@ -1,8 +1,8 @@
-"""Effects: frozen values that name a change, say it in words and carry it out.
+"""Effects: frozen values that describe a change and can carry it out.
 
-A command yields effects and executes none, so the preview and the run are the same code. The
-engine carries one out through the port of its family, and treats every kind alike: whatever it
-must know of a kind stands in its `Traits`.
+A command returns effects and executes none, so the plan and the run use the same code. The engine
+carries out an effect through the port of its family. It treats every class of effect alike, by
+means of `Traits`.
 """
 
 from abc import ABC, abstractmethod
@@ -23,15 +23,15 @@ Doubt = Literal["applied", "not applied", "repeatable"]
 
 @dataclass(frozen=True)
 class Traits:
-    """The rules that the engine keeps for a kind of effect.
+    """The rules that the engine follows for a class of effect.
 
-    `changes_platform`: an earlier verification no longer holds after it (K18).
-    `read_only`: it only looks, so a plan of such effects changes nothing.
-    `mild`: it can harm no money and no service, so nobody has to confirm it.
-    `brake`: it works while another run holds the lock, without a journal and before `control`.
-    `plays_canaries`: it writes on canary players, so a dry-run cannot decide it.
-    `starts_platform`: behind it answers may come that nobody gives now; it needs no lock.
-    `renews_lock`: the servers that keep lock and fence may be new after it.
+    `changes_platform`: earlier verifications are invalid after the effect (K18).
+    `read_only`: the effect only reads, so a plan of such effects changes nothing.
+    `mild`: the effect cannot harm money or services, so the user need not confirm it.
+    `brake`: the effect works without the lock, without a journal and without `control`.
+    `plays_canaries`: the effect plays on canary players, so a dry-run must not carry it out.
+    `starts_platform`: servers may answer only after the effect, so it needs no lock.
+    `renews_lock`: the servers may be new after the effect, so lock and fence are taken again.
     """
 
     changes_platform: bool = False
@@ -44,13 +44,13 @@ class Traits:
 
     @property
     def needs_lock(self) -> bool:
-        """Whether a run without the environment's lock must not carry it out."""
+        """Whether only a run with the environment's lock may carry out the effect."""
         return not (self.brake or self.starts_platform)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one effect ended, in a sentence and in figures."""
+    """The result of one effect: a status, a sentence and figures."""
 
     status: Status
     summary: str
@@ -59,10 +59,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class EffectContext:
-    """The context of an effect beside its port: identity, reader, checks and the stop signal.
+    """The tools of an effect beside its port, such as the reader and the stop signal.
 
-    `hold` raises when the lock is not this run's any more, or somebody else changed the freeze.
-    `tell_taken_over` has another run's journal say that this run took over its freeze.
+    `hold` raises an error if another run took the lock or changed the freeze. `tell_taken_over`
+    writes into another run's journal that this run took over its freeze.
     """
 
     identity: EffectIdentity
@@ -74,14 +74,14 @@ class EffectContext:
     tell_taken_over: Callable[[str], None]
 
     def may_go_on(self) -> None:
-        """Raise where the effect must stop between two acts: `Interrupted`, `LockLost`, ..."""
+        """Raise an error if the effect must stop now, such as `Interrupted` or `LockLost`."""
         self.stop.raise_if_set()
         self.hold()
 
     def poll(
         self, ask: Callable[[], T | None], timeout_seconds: float, interval_seconds: float
     ) -> T | None:
-        """Ask until there is an answer; return None when there was none in time."""
+        """Call `ask` until it returns an answer; return None if the time is over before."""
 
         def pause() -> None:
             self.stop.wait(interval_seconds)
@@ -98,18 +98,18 @@ class Effect(ABC, Generic[P]):
 
     @abstractmethod
     def describe(self) -> str:
-        """Return the one line that a plan, a live run and the journal show."""
+        """Return one line for the plan, the report and the journal."""
 
     @abstractmethod
     def carry_out(self, port: P, context: EffectContext) -> Outcome:
-        """Do it and say how it ended; raises a `RubyopsError` where it did not succeed."""
+        """Carry out the effect and return its outcome; raise a `RubyopsError` if it fails."""
 
     def in_doubt(self, read: Read) -> Doubt:
-        """Say whether it was applied, when its journal has an intent and no outcome.
+        """Return whether the effect was applied, if the journal has its intent and no outcome.
 
-        Most effects may simply be repeated. Freezes, service calls, flows, verifications, the
-        canary event, the backfill and topology moves are keyed on the other side by the id of the
-        effect or of its run; starting, migrating and exporting aim at a state.
+        Most effects are safe to repeat. Freezes, service calls, flows, verifications, the canary
+        event, backfills and topology moves use the id of the effect or run as an idempotency key.
+        To start, migrate or export again leads to the same state.
         """
         del read
         return "repeatable"

@@ -1,4 +1,4 @@
-"""Work that goes on batch by batch: it may stop between two, and says how far it is."""
+"""Runs work in batches; it can stop between two batches, and reports its progress."""
 
 import time
 from collections.abc import Callable
@@ -10,18 +10,18 @@ PROGRESS_SECONDS = 2.0
 
 
 class Count(Protocol):
-    """How far the work is."""
+    """The progress of the work after a batch."""
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left."""
+        """Whether all of the work is done."""
 
 
 C = TypeVar("C", bound=Count)
 
 
 def in_batches(batch: Callable[[], C], say: Callable[[C], str], context: EffectContext) -> C:
-    """Do batches until nothing is left; return the last count."""
+    """Call `batch` until the work is finished; return the last count."""
     told = time.monotonic()
     while True:
         context.may_go_on()

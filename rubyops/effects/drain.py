@@ -18,13 +18,13 @@ class DrainPort(Protocol):
     """Counts events under a lock, and sends a canary event of its own."""
 
     def count_unpublished(self, lock_timeout_ms: int) -> int | None:
-        """Count unpublished events under a lock that no writer can be inside of.
+        """Count unpublished events while a table lock keeps out every writer.
 
-        None when the lock was not free.
+        Returns None if the lock was not free in time.
         """
 
     def holders(self) -> tuple[str, ...]:
-        """Name the sessions that hold the outbox, in words."""
+        """Return a text for each session that has a lock on the outbox."""
 
     def publish_canary(self, identity: EffectIdentity) -> str:
         """Write this effect's canary event to the outbox, once, and return the event's id."""
@@ -35,9 +35,9 @@ class DrainPort(Protocol):
 
 @dataclass(frozen=True)
 class ConfirmDrained(Effect[DrainPort]):
-    """Prove under a table lock that no event is unpublished and every group has caught up.
+    """Prove that no event is unpublished, and that every consumer has read all events.
 
-    A canary event must get through, and several polls after it must stay quiet.
+    A canary event must also arrive at the consumer, and several polls in a row must succeed.
     """
 
     timeout_seconds: float
@@ -45,12 +45,12 @@ class ConfirmDrained(Effect[DrainPort]):
     traits = Traits(mild=True)
 
     def describe(self) -> str:
-        """Say what is proved, and the bound."""
+        """Name the proof and the longest wait."""
         proof = "prove that no event is left and a canary event gets through"
         return f"{proof}, at most {self.timeout_seconds:g} s"
 
     def carry_out(self, port: DrainPort, context: EffectContext) -> Outcome:
-        """Poll until it is proved. Raises `TimedOut` with what was in the way last."""
+        """Poll until the proof succeeds. Raises `TimedOut` with the last obstacle."""
         watch = _Watch(port, context)
         began = time.monotonic()
         if context.poll(watch.poll, self.timeout_seconds, POLL_SECONDS) is None:
@@ -66,7 +66,7 @@ class ConfirmDrained(Effect[DrainPort]):
 
 @dataclass
 class _Watch:
-    """Counts quiet polls: the outbox is empty first, then the canary is sent and arrives."""
+    """Counts successful polls: the outbox is empty, and the canary event was sent and arrived."""
 
     port: DrainPort
     context: EffectContext

@@ -12,7 +12,7 @@ class ExportPort(Protocol):
     """Copies tables to files."""
 
     def export(self, identity: EffectIdentity, tables: Sequence[str]) -> dict[str, object]:
-        """Copy the tables in one snapshot; return the folder and per table its rows and sha256."""
+        """Copy the tables in one snapshot; return the folder, and rows and sha256 of each table."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,6 @@ class ExportTables(Effect[ExportPort]):
         return f"export {len(self.tables)} tables in one snapshot: {', '.join(self.tables)}"
 
     def carry_out(self, port: ExportPort, context: EffectContext) -> Outcome:
-        """Export."""
+        """Export the tables."""
         manifest = port.export(context.identity, self.tables)
         return Outcome("ok", f"{len(self.tables)} tables in {manifest['folder']}", manifest)

@@ -12,20 +12,20 @@ Flow = Callable[[Actor], object]
 
 
 class FlowPort(Protocol):
-    """Finds flows, and acts for them on the platform."""
+    """Finds flows, and gives each an actor that calls the platform."""
 
     def script(self, flow: str) -> Flow:
         """Return the flow of this name. Raises `UsageError`."""
 
     def actor(self, identity: EffectIdentity, flow: str) -> Actor:
-        """Return the actor of one flow of this effect."""
+        """Return the actor for a flow of this effect."""
 
 
 @dataclass(frozen=True)
 class RunFlow(Effect[FlowPort]):
-    """Play one flow or smoke case on players made for it.
+    """Play one flow or smoke case on canary players.
 
-    Its request ids derive from the effect's id, so a repeat replays.
+    The request ids derive from the effect's id, so a repeat gets the stored answers.
     """
 
     flow: str
@@ -37,7 +37,7 @@ class RunFlow(Effect[FlowPort]):
         return f"play {self.flow} on canary players"
 
     def carry_out(self, port: FlowPort, context: EffectContext) -> Outcome:
-        """Play it; raises what the flow raises, such as `CheckFailed`."""
+        """Play the flow; its errors, such as `CheckFailed`, pass through."""
         actor = port.actor(context.identity, self.flow)
         answer = port.script(self.flow)(StoppableActor(actor, context.stop.raise_if_set))
         details = dict(answer) if isinstance(answer, Mapping) else {}

@@ -16,15 +16,16 @@ FreezeLevel = Literal["ingress", "sealed"]
 
 
 class FreezePort(Protocol):
-    """Changes the freeze in `control`, then in the fence row, and tells which is in force.
+    """Changes the freeze in `control` and in the fence row, and reports the freeze in force.
 
-    The changes in `control` are kept per effect id, so a repeat changes nothing.
+    The fence row is the row of `wallet.wallet_gate` that every money command reads. `control`
+    stores each change under the effect's id, so a repeated effect changes nothing.
     """
 
     def raise_wanted(self, identity: EffectIdentity, level: str, reason: str) -> FreezeChange:
-        """Raise the freeze by a layer of the run. Needs no lock.
+        """Add or raise the freeze layer of the run. Needs no lock.
 
-        Raises `Overruled` where the freeze is not at the identity's epoch.
+        Raises `Overruled` if the freeze is not at the epoch that the identity knows.
         """
 
     def take_over(self, identity: EffectIdentity, from_run: str) -> FreezeChange:
@@ -33,44 +34,48 @@ class FreezePort(Protocol):
     def lift_wanted(
         self, identity: EffectIdentity, reason: str, take_over: str, change_no: int | None
     ) -> FreezeChange:
-        """Lift the layers of the run or owner, and those taken over.
+        """Lift the layers of the run or owner, and the layers that were taken over.
 
-        `change_no` is the change of the platform that was verified; None where nothing is frozen.
-        Raises `LockLost`, `Refused`, and `Overruled` where freeze or platform are others by now.
+        `change_no` is the number of the newest change at the verification; None if nothing was
+        frozen. Raises `LockLost`, `Refused`, and `Overruled` if the freeze or the platform has
+        changed since.
         """
 
     def raise_fence_row(self, level: str, epoch: int, patience_ms: int) -> None:
-        """Mirror a raised freeze into the fence row and settle it. Raises `TimedOut`."""
+        """Copy a raised freeze into the fence row, and wait for older commands to end.
+
+        Raises `TimedOut`.
+        """
 
     def lower_fence_row(
         self, identity: EffectIdentity, level: str, epoch: int, change_no: int | None
     ) -> None:
-        """Mirror a lowered freeze into the fence row, on the change that was verified.
+        """Copy a lowered freeze into the fence row; `change_no` is the verified change.
 
-        Raises `LockLost`, `Overruled`, and `TimedOut` while the row is held.
+        Raises `LockLost`, `Overruled`, and `TimedOut` while another session has locked the row.
         """
 
     def end_session(self, pid: int, started_at: str) -> bool:
-        """End a session of the operated database; False when it was gone already."""
+        """End a session of the operated database; return False if it had ended already."""
 
     def truth(self) -> FreezeTruth:
-        """Tell which freeze is in force and what holds it up. Never raises."""
+        """Return the freeze in force and the obstacles that delay it. Never raises."""
 
     def whose(self, found: FreezeTruth) -> list[str]:
-        """Say the layers of a freeze in words."""
+        """Return a text for each layer of the freeze."""
 
     def state(self) -> Row:
-        """Read the state of the platform that a verification stands for. Raises `Unreachable`."""
+        """Read the state of the platform, as a verification stores it. Raises `Unreachable`."""
 
     def fence_holders(self) -> str:
-        """Name the sessions that hold the fence, in words."""
+        """Return a text that names the sessions which hold the fence."""
 
 
 @dataclass(frozen=True)
 class RaiseFreeze(Effect[FreezePort]):
     """Raise the freeze to at least `level` by a layer of this run, and wait until it is in force.
 
-    It needs no lock, and it is never lowered by this effect.
+    The effect needs no lock, and never lowers the freeze.
     """
 
     level: FreezeLevel
@@ -79,11 +84,11 @@ class RaiseFreeze(Effect[FreezePort]):
     traits = Traits(mild=True, brake=True)
 
     def describe(self) -> str:
-        """Name level and reason."""
+        """Name the level and the reason."""
         return f"raise the freeze to {self.level}" + (f" ({self.reason})" if self.reason else "")
 
     def carry_out(self, port: FreezePort, context: EffectContext) -> Outcome:
-        """Raise the level in `control`, then push it into the fence row until it is in force."""
+        """Raise the level in `control`, then write it into the fence row until it is in force."""
         change = port.raise_wanted(context.identity, self.level, self.reason)
         _refuse_another(change)
         found = _push(change, port, context)
@@ -106,7 +111,7 @@ class TakeOverFreeze(Effect[FreezePort]):
         return f"take over the freeze of run {self.from_run}"
 
     def carry_out(self, port: FreezePort, context: EffectContext) -> Outcome:
-        """Take it over; its level stays in force under the new epoch."""
+        """Take over the freeze; its level stays in force under a new epoch."""
         change = port.take_over(context.identity, self.from_run)
         _refuse_another(change)
         context.tell_taken_over(self.from_run)
@@ -119,8 +124,9 @@ class TakeOverFreeze(Effect[FreezePort]):
 class LiftFreeze(Effect[FreezePort]):
     """Lift the freeze that this run or person set or took over; layers of others stay in force.
 
-    `take_over` names a run that has ended, whose freeze goes with it. `proof` is the state of the
-    platform that was verified, and the act is refused on any other; empty where nothing is frozen.
+    `take_over` names an ended run whose freeze is lifted, too. `proof` is the platform state at the
+    verification; if the platform has changed since, the effect fails. It is empty if nothing was
+    frozen.
     """
 
     reason: str
@@ -130,18 +136,18 @@ class LiftFreeze(Effect[FreezePort]):
     traits = Traits()
 
     def change_no(self, where: Literal["control", "platform"]) -> int | None:
-        """Return the number of the change that was verified, as `where` counts it."""
+        """Return the number of the newest verified change in the database `where`."""
         return int(self.proof["change"][where]) if self.proof else None
 
     def describe(self) -> str:
-        """Name the reason, and the run whose freeze goes with it."""
+        """Name the reason, and the run whose freeze is lifted, too."""
         also = f", and that of run {self.take_over}" if self.take_over else ""
         return f"lift the own freeze{also}" + (f" ({self.reason})" if self.reason else "")
 
     def carry_out(self, port: FreezePort, context: EffectContext) -> Outcome:
-        """Lift the own layers; what others set stays in force and is named.
+        """Lift the own layers; name the layers of others, which stay in force.
 
-        The proof is compared here, in `control` and in the fence row: a resume brings an old one.
+        The proof is compared again here, because a resumed run may carry an old proof.
         """
         self._refuse_unproven(port)
         change = self._lift_wanted(port, context)
@@ -160,7 +166,7 @@ class LiftFreeze(Effect[FreezePort]):
             return
         now = port.state()
         changed = differences(self.proof, now)
-        # A repeat of a lift that got through finds nothing frozen, under its own epoch.
+        # If an earlier try of this lift succeeded, the level is open, and that alone is a change.
         if changed and now["freeze"]["level"] != OPEN:
             raise Overruled(
                 f"the platform changed since it was verified: {'; '.join(changed)}. "
@@ -195,7 +201,7 @@ class LiftFreeze(Effect[FreezePort]):
 class EndSession(Effect[FreezePort]):
     """End one session of the operated database that blocks a freeze.
 
-    It is known by process id and start.
+    The process id and the start time identify the session.
     """
 
     pid: int
@@ -208,7 +214,7 @@ class EndSession(Effect[FreezePort]):
         return f"end database session {self.pid}, which began at {self.started_at}"
 
     def carry_out(self, port: FreezePort, context: EffectContext) -> Outcome:
-        """End it, unless it is gone."""
+        """End the session, unless it has ended already."""
         if port.end_session(self.pid, self.started_at):
             return Outcome("ok", f"session {self.pid} ended")
         return Outcome("noop", f"session {self.pid} was gone")
@@ -223,7 +229,8 @@ def _push(change: FreezeChange, port: FreezePort, context: EffectContext) -> Fre
         except Refused:
             raise
         except RubyopsError:
-            # Held up, or unreachable: the verdict says by what, and wallet_service tries on too.
+            # The row is locked, or the database is unreachable. `await_in_force` calls this again
+            # and reports the obstacle.
             return
 
     return await_in_force(port.truth, push, context)
@@ -243,7 +250,7 @@ def _of_others(refusal: Refused, port: FreezePort, environment: str) -> Refused:
 
 
 def _refuse_another(change: FreezeChange) -> None:
-    """Refuse a repeat that finds another freeze than the one that this effect made (K18)."""
+    """Refuse a repeated effect if the freeze was changed after its first try (K18)."""
     if not change.applied and change.epoch != change.present:
         raise Refused(
             f"this effect changed the freeze at epoch {change.epoch}, and somebody changed it "

@@ -1,4 +1,4 @@
-"""The wait for a freeze to be in force: fence row and every copy agree with `control` (K2)."""
+"""Waits until a freeze is in force: fence row and every copy agree with `control` (K2)."""
 
 import time
 from collections.abc import Callable
@@ -15,9 +15,9 @@ POLL_SECONDS = 0.05
 def await_in_force(
     truth: Callable[[], FreezeTruth], push: Callable[[], None], context: EffectContext
 ) -> FreezeTruth:
-    """Push, and poll until the wanted level is in force; what holds it up is told meanwhile.
+    """Call `push` and poll until the wanted level is in force; report the obstacle meanwhile.
 
-    Asks the signal to stop, and not whether the run holds its lock: a brake has none.
+    Only the stop signal ends the wait early. The lock is not checked, because a brake run has none.
     """
     began, told = time.monotonic(), ""
     while True:
@@ -37,7 +37,7 @@ def await_in_force(
 
 
 def held_up(found: FreezeTruth) -> dict[str, object]:
-    """Return the facts of a freeze that is not in force."""
+    """Return the details of a freeze that is not in force."""
     return {"freeze": found.verdict.word, "held_up_by": list(found.held_up_by)}
 
 

@@ -9,12 +9,12 @@ from rubyops.ports import CopyNames, EffectIdentity, Read
 
 
 class PlatformPort(Protocol):
-    """Changes which processes run, and on which schema. Raises `LockLost`, `Unreachable`."""
+    """Starts and stops processes, and migrates databases. Raises `LockLost`, `Unreachable`."""
 
     def start_all(
         self, identity: EffectIdentity, progress: Callable[[str], None], restart: CopyNames
     ) -> None:
-        """Start what does not run, migrated to the newest schema; restart the named copies, too."""
+        """Start servers and processes that do not run, and migrate; restart the named copies."""
 
     def stop(self, identity: EffectIdentity, processes: Sequence[str]) -> None:
         """Stop every copy of these processes."""
@@ -38,7 +38,7 @@ class StartPlatform(Effect[PlatformPort]):
     traits = Traits(changes_platform=True, mild=True, starts_platform=True, renews_lock=True)
 
     def describe(self) -> str:
-        """Name the copies that are restarted, too."""
+        """Name the copies that are restarted."""
         names = ", ".join(f"{process} copy {number}" for process, number in self.restart)
         start = "start the servers, migrate, and start every process that is not running"
         return f"{start}; restart {names}" if names else start
@@ -67,7 +67,7 @@ class StopProcesses(Effect[PlatformPort]):
         return Outcome("ok", f"stopped {', '.join(self.processes)}")
 
     def in_doubt(self, read: Read) -> Doubt:
-        """Look at the copies. A driver that keeps none of them has stopped none of them."""
+        """Return applied if copies exist and none of them runs."""
         copies = [copy for copy in read.copies() if copy.process in self.processes]
         stopped = bool(copies) and not any(copy.pid for copy in copies)
         return "applied" if stopped else "not applied"
@@ -98,9 +98,9 @@ class Migrate(Effect[PlatformPort]):
     traits = Traits(changes_platform=True, renews_lock=True)
 
     def describe(self) -> str:
-        """Say so."""
+        """Name the migration."""
         return "bring both databases to the newest schema"
 
     def carry_out(self, port: PlatformPort, context: EffectContext) -> Outcome:
-        """Migrate."""
+        """Migrate both databases."""
         return Outcome("ok", "schema is current", port.migrate(context.identity))

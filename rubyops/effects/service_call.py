@@ -12,7 +12,7 @@ _CLIENT_FAULTS = range(400, 500)
 
 
 class ServiceCallPort(Protocol):
-    """Sends an effect's request. Raises `LockLost`, `OutcomeUnknown`."""
+    """Sends the request of an effect. Raises `LockLost`, `OutcomeUnknown`."""
 
     def call(
         self,
@@ -20,15 +20,15 @@ class ServiceCallPort(Protocol):
         effect: "CallService",
         before_each: Callable[[], None],
     ) -> HttpAnswer:
-        """Call the route under the request id that this effect always has.
+        """Call the route; the request id is the same for every try of this effect.
 
-        `before_each` is asked before every try; an error of it ends the call.
+        `before_each` is called before every try, and ends the call by raising an error.
         """
 
 
 @dataclass(frozen=True)
 class CallService(Effect[ServiceCallPort]):
-    """Call one route of one process, with a request id derived from the effect's own id."""
+    """Call one route of one process, with a request id derived from the effect's id."""
 
     process: str
     method: Literal["POST", "PUT"]
@@ -43,7 +43,7 @@ class CallService(Effect[ServiceCallPort]):
         return f"{self.method} {self.path} on {self.process}"
 
     def carry_out(self, port: ServiceCallPort, context: EffectContext) -> Outcome:
-        """Call; `Refused` where the service says no, `OutcomeUnknown` where it says nothing."""
+        """Call the route. Raises `Refused` if the service declines, else `OutcomeUnknown`."""
         answer = port.call(context.identity, self, context.may_go_on)
         details: dict[str, object] = {"status": answer.status, "answer": answer.body}
         if 200 <= answer.status < 300:
@@ -58,7 +58,7 @@ class CallService(Effect[ServiceCallPort]):
 
 
 def _declined(answer: HttpAnswer) -> bool:
-    """Whether a 503 carries a code of ours: a proxy's own 503 says nothing of the act."""
+    """Whether a 503 comes from the service, as its error code shows, and not from a proxy."""
     return answer.status == 503 and isinstance(answer.body, Mapping) and "code" in answer.body
 
 

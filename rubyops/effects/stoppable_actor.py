@@ -1,6 +1,6 @@
-"""An actor that asks for a stop before each call: between two calls a flow is not half done.
+"""An actor that checks the stop signal before each call, so that a flow stops between two calls.
 
-A resume plays the flow again under the same ids, and calls that were made are replayed.
+A resume plays the flow again under the same ids. Calls that were made get their stored answers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,25 +9,25 @@ from rubyops.ports import Actor, Attempt, AttemptAnswer, CanaryPlayer, HttpAnswe
 
 
 class StoppableActor:
-    """Implements the `Actor` port by another one."""
+    """Implements `Actor` by another actor, with a check before each call."""
 
     def __init__(self, actor: Actor, check_stop: Callable[[], None]) -> None:
-        """Pass every call on to `actor`, unless `check_stop` raises."""
+        """Forward every call to `actor`, unless `check_stop` raises an error."""
         self._actor = actor
         self._check_stop = check_stop
 
     @property
     def read(self) -> Read:
-        """The same questions that a check may ask; each look of a flow's wait comes by here."""
+        """The reader of the actor; a flow that polls can be stopped here."""
         self._check_stop()
         return self._actor.read
 
     def derived_id(self, key: str) -> str:
-        """Return the id that this run, flow and key always give."""
+        """Return the id derived from the run, the flow and the key."""
         return self._actor.derived_id(key)
 
     def player(self, label: str, *, currency: str = "EUR") -> CanaryPlayer:
-        """Create, or find again, the canary player of that label."""
+        """Create the canary player with this label, or return the existing one."""
         self._check_stop()
         return self._actor.player(label, currency=currency)
 
@@ -85,11 +85,11 @@ class StoppableActor:
         return self._actor.as_operator(process, method, path, body, key=key, brand_id=brand_id)
 
     def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
-        """GET a route with these headers alone."""
+        """GET a route with only these headers."""
         self._check_stop()
         return self._actor.as_stranger(process, path, headers)
 
     def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
-        """Log in as the role and try each statement, rolled back."""
+        """Log in as the database role, try each statement and roll it back."""
         self._check_stop()
         return self._actor.as_role(role, attempts)

@@ -11,17 +11,17 @@ from rubyops.ports import Row
 
 
 class SuitesPort(Protocol):
-    """Runs test files on servers of their own and keeps the result."""
+    """Runs test files on separate servers, and stores the result."""
 
     def run(
         self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
     ) -> dict[str, Row]:
-        """Return per suite {passed, failed, skipped, failures}. Raises `TimedOut`."""
+        """Run the files; return {passed, failed, skipped, failures} by suite. Raises `TimedOut`."""
 
 
 @dataclass(frozen=True)
 class RunSuites(Effect[SuitesPort]):
-    """Run these test suites of the checkout, files by the name of their suite."""
+    """Run test suites of the checkout; `suites` maps the name of a suite to its files."""
 
     suites: dict[str, tuple[str, ...]]
 
@@ -33,7 +33,7 @@ class RunSuites(Effect[SuitesPort]):
         return f"run {len(self.suites)} test suites on servers of their own: {names}"
 
     def carry_out(self, port: SuitesPort, context: EffectContext) -> Outcome:
-        """Run them. Raises `CheckFailed` with every failure."""
+        """Run the suites. Raises `CheckFailed` with every failure."""
         began = time.monotonic()
         figures = port.run(self.suites, context.may_go_on)
         seconds = round(time.monotonic() - began, 1)

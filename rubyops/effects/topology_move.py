@@ -1,4 +1,4 @@
-"""Move what players hold from one topology's buckets to another's, and back."""
+"""Move the money of players from the buckets of one topology to those of another, and back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from rubyops.ports import EffectIdentity, Row
 
 @dataclass(frozen=True)
 class MoveCount:
-    """How far a topology move, or its undo, is: the whole run so far.
+    """The counters of a topology move or its undo, over all batches so far.
 
-    `money` is told once it is finished.
+    `money` holds the moved amounts, once the move is finished.
     """
 
     scanned: int
@@ -35,15 +35,15 @@ class TopologyMovePort(Protocol):
         undoes: str | None,
         limit: int,
     ) -> MoveCount:
-        """Do the next batch of a move by this document, or of the undo of a run.
+        """Do the next batch of a move by `document`, or of the undo of run `undoes`.
 
-        Raises `Refused` where a guard of the database does, and `LockLost`.
+        Raises `Refused` if a guard of the database forbids it, and `LockLost`.
         """
 
 
 @dataclass(frozen=True)
 class MoveTopology(Effect[TopologyMovePort]):
-    """Move what players hold in one topology's buckets, as the document of this digest maps it."""
+    """Move the money of all players to other buckets, as the document maps them."""
 
     document: dict[str, object]
     digest: str
@@ -57,7 +57,7 @@ class MoveTopology(Effect[TopologyMovePort]):
         return f"{mapped}, in batches of {self.batch_size:,} players"
 
     def carry_out(self, port: TopologyMovePort, context: EffectContext) -> Outcome:
-        """Move everybody."""
+        """Move all players, batch by batch."""
         move = (self.document, self.digest, None, self.batch_size)
         return _moved(
             in_batches(lambda: port.batch(context.identity, *move), _how_far, context),
@@ -66,7 +66,7 @@ class MoveTopology(Effect[TopologyMovePort]):
 
 @dataclass(frozen=True)
 class UndoTopologyMove(Effect[TopologyMovePort]):
-    """Move back exactly the legs that a run moved, for everybody."""
+    """Move back exactly the legs that a run moved, for all players."""
 
     run_id: str
     digest: str
@@ -80,7 +80,7 @@ class UndoTopologyMove(Effect[TopologyMovePort]):
         return f"{back}, in batches of {self.batch_size:,} players"
 
     def carry_out(self, port: TopologyMovePort, context: EffectContext) -> Outcome:
-        """Move everybody back."""
+        """Move all players back, batch by batch."""
         move = (None, self.digest, self.run_id, self.batch_size)
         return _moved(
             in_batches(lambda: port.batch(context.identity, *move), _how_far, context),

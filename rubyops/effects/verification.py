@@ -1,4 +1,4 @@
-"""Begin and record the parts of a verification, each on a state of the platform (K18)."""
+"""Begin and record the parts of a verification, each with the state of the platform (K18)."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -10,18 +10,18 @@ VerificationKind = Literal["health", "smoke", "reconciliation", "canary"]
 
 
 class VerificationPort(Protocol):
-    """Keeps verifications in `control`, with the present state of the platform."""
+    """Stores the parts of verifications in `control`, with the state of the platform."""
 
     def begin(self, identity: EffectIdentity, kind: str) -> None:
-        """Begin a part on the present state. Raises `LockLost`."""
+        """Store the start of a part and the present state. Raises `LockLost`."""
 
     def record(self, identity: EffectIdentity, kind: str) -> None:
-        """Let it pass. Raises `LockLost`, or `CheckFailed` when the state is another by now."""
+        """Store that a part passed. Raises `LockLost`, and `CheckFailed` if the state changed."""
 
 
 @dataclass(frozen=True)
 class BeginVerification(Effect[VerificationPort]):
-    """Begin this part of the verification on the present state of the platform."""
+    """Begin a part of the verification, with the present state of the platform."""
 
     kind: VerificationKind
 
@@ -39,7 +39,7 @@ class BeginVerification(Effect[VerificationPort]):
 
 @dataclass(frozen=True)
 class RecordVerification(Effect[VerificationPort]):
-    """Record that this part passed, if the platform is still in the state that it began on."""
+    """Record that a part passed, if the state of the platform is the same as at its beginning."""
 
     kind: VerificationKind
 

@@ -10,7 +10,7 @@ from rubyops.model.finding import Finding
 
 @dataclass(frozen=True)
 class WaitFor(Effect[None]):
-    """Look at a check until it holds, at most `timeout_seconds`; changes nothing."""
+    """Run a check again and again until it passes, at most `timeout_seconds`; changes nothing."""
 
     check: str
     timeout_seconds: float
@@ -19,11 +19,11 @@ class WaitFor(Effect[None]):
     traits = Traits(read_only=True, mild=True)
 
     def describe(self) -> str:
-        """Name the check and the bound."""
+        """Name the check and the longest wait."""
         return f"wait until {self.check} holds, at most {self.timeout_seconds:g} s"
 
     def carry_out(self, port: None, context: EffectContext) -> Outcome:
-        """Poll the check. Raises `TimedOut` with the last finding."""
+        """Poll until the check passes. Raises `TimedOut` with the last finding."""
         seen: list[Finding] = []
 
         def ask() -> Finding | None:

@@ -1,4 +1,4 @@
-"""An environment: which platform a command acts on."""
+"""An environment: one platform that commands act on."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +10,18 @@ EnvironmentKind = Literal["local", "staging", "production"]
 DriverName = Literal["local"]
 TopologyCode = Literal["RUBY_SPLIT_V1", "RUBY_UNIFIED_V1"]
 
-DEFAULT_ENVIRONMENT = "local"  # the one that is meant where none is named
+DEFAULT_ENVIRONMENT = "local"  # used when the command line names no environment
 
 
 @dataclass(frozen=True)
 class Environment:
     """One entry of the environments file.
 
-    `home` is the folder where the operator keeps everything of it. `copies` is the number of copies
-    of each process, `seed_players` the number of legacy players that a new platform is given.
-    With `confirm` a changing run must be confirmed by the environment's name. The URLs name servers
-    that are not the driver's own, `database_url` as a superuser and with the platform's database;
-    with None the driver brings its own.
+    `home` is the folder for journals, exports and other files of the environment. `copies` is the
+    number of copies of each process. `seed_players` is the number of legacy players that a new
+    platform gets. With `confirm` the user must type the environment's name before a changing run.
+    The URLs name existing servers; `database_url` logs in as a superuser to the platform's
+    database. Without a URL the driver starts a server of its own.
     """
 
     name: str

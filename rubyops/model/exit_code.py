@@ -1,10 +1,10 @@
-"""Every way a `rubyops` process can end (SPEC 2.4)."""
+"""The exit codes of a `rubyops` process (SPEC 2.4)."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The exit code of a command; its docstring-like `meaning` is what `help exit-codes` prints."""
+    """The exit code of a command; `help exit-codes` prints its `meaning`."""
 
     DONE = 0, "done, or nothing to do"
     FAILED = 1, "failed"
@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
     meaning: str
 
     def __new__(cls, value: int, meaning: str) -> "ExitCode":
-        """Keep the number as the value and the sentence beside it."""
+        """Use the number as the value, and keep the sentence as an attribute."""
         member = int.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

@@ -1,4 +1,4 @@
-"""Findings of checks."""
+"""The results of checks."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,7 +8,7 @@ FindingStatus = Literal["ok", "failed", "inconclusive"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One check's answer: a status, a sentence, and figures and sample ids for a program."""
+    """The result of a check: a status, a sentence, and figures and sample ids as data."""
 
     status: FindingStatus
     summary: str
@@ -16,20 +16,20 @@ class Finding:
 
     @property
     def ok(self) -> bool:
-        """True only for a check that looked and found nothing wrong."""
+        """Whether the check could look and found nothing wrong."""
         return self.status == "ok"
 
 
 def passed(summary: str, **details: object) -> Finding:
-    """Build the finding of a check that held."""
+    """Make the finding of a check that passed."""
     return Finding("ok", summary, details)
 
 
 def failed(summary: str, **details: object) -> Finding:
-    """Build the finding of a check that found something wrong."""
+    """Make the finding of a check that found something wrong."""
     return Finding("failed", summary, details)
 
 
 def inconclusive(summary: str, **details: object) -> Finding:
-    """Build the finding of a check that could not look; it never counts as green."""
+    """Make the finding of a check that could not look; it never counts as passed."""
     return Finding("inconclusive", summary, details)

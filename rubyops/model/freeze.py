@@ -1,4 +1,4 @@
-"""A freeze as `control` keeps it, whose it is, and what of it is in force."""
+"""The freeze that `control` asks for, its layers, and the freeze in force."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +9,13 @@ NO_FREEZE = OPEN
 
 
 def is_stricter(level: str, than: str) -> bool:
-    """Whether a freeze level stops more than another one does."""
+    """Whether a freeze level is stricter than another one."""
     return strictness(level) > strictness(than)
 
 
 @dataclass(frozen=True)
 class FreezeState:
-    """The freeze as `control` wants it. `run_id` is the run that changed it last."""
+    """The freeze that `control` asks for; `run_id` is the run that changed it last."""
 
     level: str
     epoch: int
@@ -27,7 +27,7 @@ class FreezeState:
 
 @dataclass(frozen=True)
 class FreezeLayer:
-    """One freeze and whose it is; `taken_over_by` names the run that may lift it now."""
+    """The freeze of one owner; `taken_over_by` is the run that took it over and may lift it."""
 
     run_id: str
     owner: str
@@ -41,10 +41,10 @@ class FreezeLayer:
 
 @dataclass(frozen=True)
 class FreezeChange:
-    """The result of a change of the freeze.
+    """The result of an effect that changes the freeze.
 
-    `epoch` is the one that this effect made, `present` today's, `level` today's wanted level;
-    `applied` is False for a repeat.
+    `epoch` is the freeze epoch that this effect set. `present` and `level` are the epoch and the
+    level that `control` has now. `applied` is False if the effect had been applied before.
     """
 
     epoch: int
@@ -55,7 +55,7 @@ class FreezeChange:
 
 @dataclass(frozen=True)
 class FreezeTruth:
-    """The freeze in force, the layers that ask for it, and what holds it up (first cause first)."""
+    """The freeze in force, its layers, and the obstacles that delay it, most important first."""
 
     verdict: Verdict
     layers: tuple[FreezeLayer, ...] = ()

@@ -1,6 +1,6 @@
-"""The one name for free-form JSON: figures and ids that a step, a check or an effect tells.
+"""The type of free-form JSON: the figures and ids that a step, a check or an effect reports.
 
-Everything else that outlives a process is a typed struct.
+All other data that is stored on disk has a typed struct.
 """
 
 JsonObject = dict[str, object]

@@ -1,22 +1,22 @@
-"""The rules of each kind of playbook, as a table: the engine asks a rule, never for a kind."""
+"""The rules of each kind of playbook. The engine reads a rule and never compares kinds."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 PlaybookKind = Literal["rollout", "rollback", "verification", "task"]
-TAKE_OVER = "take-over"  # the parameter by which a playbook adopts the freeze of a run
+TAKE_OVER = "take-over"  # the playbook parameter that names a run whose freeze is taken over
 
 
 @dataclass(frozen=True)
 class KindRules:
-    """How a run of one kind of playbook begins, fails, goes on and counts.
+    """The rules for runs of one kind of playbook.
 
-    `first_command`: the command that has to be its first step, or None.
-    `confirming_checks`: checks that confirm the first step; a run that fails there was refused.
-    `goes_on_after_failure`: every step is looked at before the run fails.
-    `decides_in_dry_run`: a dry-run asks its checks, because no step of it changes their answers.
-    `records_suites`: a run keeps per suite whether its steps passed.
-    `resumable`: a run that failed is resumed; another kind is begun again.
+    `first_command`: the command that must be the first step, or None.
+    `confirming_checks`: checks that confirm the first step; if one fails, the run is refused.
+    `goes_on_after_failure`: after a failed step the run continues, and fails at its end.
+    `decides_in_dry_run`: a dry-run runs the checks, because no step changes their answers.
+    `records_suites`: the journal records for each suite whether its steps passed.
+    `resumable`: a failed run can be resumed; otherwise the user starts a new run.
     """
 
     first_command: str | None = None

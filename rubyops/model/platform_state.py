@@ -1,11 +1,11 @@
-"""The state that a verification stands for, as plain data, and how two of them differ."""
+"""Compares two states of the platform, such as the state at a verification and the present one."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Name what differs, such as `gateway copy 1: process 12 -> process 40`."""
+    """Return each difference as text, such as `gateway copy 1: process 12 -> process 40`."""
     flat_before, flat_now = dict(_flat(before)), dict(_flat(now))
     names = sorted({*flat_before, *flat_now})
     return [

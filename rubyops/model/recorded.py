@@ -1,14 +1,14 @@
-"""Recorded results of suites, flows and dry-runs: their names, and what is believed of one."""
+"""Recorded results of test suites, flows and dry-runs: their names, and their evaluation."""
 
 from dataclasses import dataclass
 from typing import Any
 
-# The whole test command, the suites that a rollout runs: kept as sealed files, by commit.
+# Results kept in sealed files by commit: of the whole test command, and of a rollout's suites.
 TESTS = "tests"
 SUITES = "suites"
 SEALED = (TESTS, SUITES)
-# The flows of a rollout, by topology, and the figures of a dry-run, by scope: kept as lines of a
-# run's journal.
+# Results kept in the journal of a run. The prefix is followed by the topology of a rollout's flows,
+# or by the scope of a backfill's dry-run.
 FLOWS_PREFIX = "flows:"
 DRY_RUN_PREFIX = "backfill-dry-run:"
 UNKNOWN_COMMIT = "unknown"
@@ -18,23 +18,20 @@ _DIRTY = "-dirty-"
 
 @dataclass(frozen=True)
 class Evidence:
-    """The newest result that is believed, or None, and why others are not, newest first."""
+    """The newest trustworthy result or None, and why others were rejected, newest first."""
 
     result: dict[str, Any] | None = None
     doubts: tuple[str, ...] = ()
 
     def because(self) -> str:
-        """Say what was found and not believed, as the end of a sentence.
-
-        Empty when nothing else was found.
-        """
+        """Return the first reason for a rejected result, as the end of a sentence; may be empty."""
         return "".join(f"; {doubt}" for doubt in self.doubts[:1])
 
 
 def short_commit(commit: str) -> str:
-    """Shorten a commit's name for a person.
+    """Shorten a commit's name for display.
 
-    A dirty one stays told apart, by the digest of its changes.
+    The name of a checkout with uncommitted changes keeps the digest of these changes.
     """
     named, dirty, digest = commit.partition(_DIRTY)
     return named[:_NAME_LENGTH] + dirty + digest

@@ -1,4 +1,4 @@
-"""Text that must not be shown."""
+"""Text that must not be shown, such as a password."""
 
 from wallet_runtime.contract.secrets import MASK, keep_out
 
@@ -6,21 +6,19 @@ from wallet_runtime.contract.secrets import MASK, keep_out
 class Secret(str):
     """A password, a token, or a URL that holds one.
 
-    Drivers take it as the text it is; printing, logging or formatting it shows a mask.
-
-    Its plain text is masked in everything else that is printed or journalled, too
-    (`contract.secrets.masked`).
+    Database drivers can use it as a normal string. Printing, logging or formatting it shows a mask.
+    `contract.secrets.masked` also replaces its plain text in all other output and in journals.
     """
 
     __slots__ = ()
 
     def __new__(cls, value: str) -> "Secret":
-        """Keep the value, and keep it out of what is printed from now on."""
+        """Create the secret, and register its text to be masked in all output from now on."""
         keep_out(value)
         return super().__new__(cls, value)
 
     def reveal(self) -> str:
-        """Return the plain text, for a header or an environment variable that is composed of it."""
+        """Return the plain text, to build a header or an environment variable from it."""
         return str.__str__(self)
 
     def __str__(self) -> str:

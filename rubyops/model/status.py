@@ -1,4 +1,7 @@
-"""The words for the end of a check or a step (SPEC 2.4); `unknown` is neither good nor bad."""
+"""The statuses of a finished check, effect or step (SPEC 2.4).
+
+`unknown` means that it may or may not have been applied.
+"""
 
 from typing import Literal
 

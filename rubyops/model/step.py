@@ -1,4 +1,4 @@
-"""Commands, checks, and the playbooks that are made of them."""
+"""Commands and checks, and the playbooks that consist of them."""
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field
@@ -11,27 +11,27 @@ from rubyops.ports import EnvironmentFacts, Read
 
 P = TypeVar("P")
 StepKind = Literal["command", "check"]
-COMMAND_LINE = "the command line"  # the source of a playbook that is one command typed by hand
+COMMAND_LINE = "the command line"  # the `source` of a playbook for a single typed command
 
 
 def option(text: str, default: Any = MISSING) -> Any:
-    """Declare a field of a command's Params with the help text of its option.
+    """Declare a field of a command's Params, with the help text of its option.
 
-    Without a default it is required.
+    An option without a default is required.
     """
     return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
 class NoOp:
-    """Nothing to do, and the sentence that says why."""
+    """The plan of a step that has nothing to do, with the reason as a sentence."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Planned:
-    """The effects a step wants, in order, and the facts a person should see beside them."""
+    """The effects of a step, in order, and the facts to show beside them."""
 
     effects: tuple[AnyEffect, ...]
     facts: dict[str, object]
@@ -39,11 +39,12 @@ class Planned:
 
 @dataclass(frozen=True)
 class Command(Generic[P]):
-    """A step that may change something: typed parameters, and a pure function to effects.
+    """A step that may change something: typed parameters, and a function that plans effects.
 
-    `plan` raises `Refused` where a guard forbids the step. `undo` is the command line that takes it
-    back. `records` names the suite under which a dry-run's facts, and a whole rollout's result, are
-    kept for this commit (`Read.results`).
+    `plan` only reads; it raises `Refused` if a guard forbids the step. `undo` is the command line
+    that reverts the step. With `guard_money` the money invariants are checked before and after it.
+    `unplannable` is a sentence about the part that is known only when the step begins. `records`
+    returns the suite under which the results of dry-runs and rollouts are recorded.
     """
 
     name: str
@@ -60,7 +61,10 @@ FindCommand = Callable[[str], Command[Any]]
 
 @dataclass(frozen=True)
 class Check:
-    """A question about the environment that changes nothing. `ids` are source lines it answers."""
+    """A question about the environment, which changes nothing.
+
+    `ids` are the requirements that it covers, such as PRD-0.
+    """
 
     name: str
     title: str
@@ -72,7 +76,7 @@ class Check:
 class Step:
     """One step of a loaded playbook: a command with its parameters, or a check.
 
-    `line` is its place in the file.
+    `covers` are the requirements that it covers. `line` is its line in the playbook file.
     """
 
     id: str
@@ -86,7 +90,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Playbook:
-    """A validated playbook. `parameters` are the values that filled the file's `${...}`."""
+    """A validated playbook; `parameters` are the values that replaced each `${name}`."""
 
     name: str
     title: str
