@@ -1,4 +1,4 @@
-"""`python -m rubyops` and the installed `rubyops`."""
+"""The entry point of `python -m rubyops` and of the installed command `rubyops`."""
 
 import sys
 

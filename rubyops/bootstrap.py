@@ -1,7 +1,7 @@
 """Finds commands, checks, flows and playbooks by name, and opens environments.
 
-Completion and `--help` of every line come here too, so adapters that bring a driver are imported
-when an environment is opened (`rubyops.wiring`).
+Shell completion and `--help` import this module, too. To keep them fast, drivers and their adapters
+are imported only when an environment is opened (`rubyops.wiring`).
 """
 
 import os
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def open_environment(name: str | None) -> "EnvironmentServices":
-    """Wire the named environment, `local` when none is named. Raises `UsageError`."""
+    """Open the named environment, or `local` without a name. Raises `UsageError`."""
     from rubyops.wiring import Names, wire
 
     environment = config.environment(name)
@@ -50,12 +50,12 @@ def open_environment(name: str | None) -> "EnvironmentServices":
 
 
 def quiet_session(services: "EnvironmentServices") -> "Session":
-    """Return the engine's front door for looking only."""
+    """Return a session that reports nothing and is never stopped, for commands that only read."""
     return services.session(Silent(), StopSignal())
 
 
 def server_programs() -> str:
-    """Say where PostgreSQL and Valkey are. Raises `UsageError` when one is not found."""
+    """Return the paths of PostgreSQL and Valkey as text. Raises `UsageError` if one is missing."""
     return f"PostgreSQL {binaries.postgres_bin()}, Valkey {binaries.valkey_server()}"
 
 
@@ -86,12 +86,12 @@ def library() -> Library:
 
 
 def playbook(name: str, given: Mapping[str, str] | None = None) -> Playbook:
-    """Load a playbook that comes with rubyops by its name, or any file by its path."""
+    """Load a playbook of rubyops by its name, or any playbook file by its path."""
     return load_playbook(playbook_path(name), library(), given)
 
 
 def playbook_path(name: str) -> Path:
-    """Return the file of a playbook, by name or path. Raises `UsageError`."""
+    """Return the path of a playbook's file, by name or path. Raises `UsageError`."""
     if name.endswith((".yaml", ".yml")) or os.sep in name:
         return Path(name)
     _known(name, PLAYBOOKS, "playbook")
@@ -99,13 +99,13 @@ def playbook_path(name: str) -> Path:
 
 
 def shipped(name: str, given: Mapping[str, str]) -> Playbook:
-    """Load a playbook by the name under which it ships, and no file of somebody's own."""
+    """Load a playbook of rubyops by its name; a path is refused. Raises `UsageError`."""
     _known(name, PLAYBOOKS, "playbook")
     return playbook(name, given)
 
 
 def single_step(name: str, params: object) -> Playbook:
-    """Make the playbook of one step that a command typed by hand is."""
+    """Make a playbook of one step for a single command from the command line."""
     _known(name, COMMANDS, "command")
     title = COMMANDS[name].summary.rstrip(".")
     step = Step(name, title, "command", name, params, (), 0)
@@ -121,17 +121,14 @@ def _known(name: str, table: Mapping[str, object], what: str) -> None:
 
 @cache
 def commit() -> str:
-    """Name the commit of this checkout, as it was when this process first asked.
-
-    See `name_commit`.
-    """
+    """Return the commit of this checkout (see `name_commit`), read once for each process."""
     return _commit_now()
 
 
 def sealed_results(home: Path) -> SealedResults:
-    """Open the sealed results of this checkout.
+    """Open the sealed test results of this checkout.
 
-    One is kept only while the files are still the same.
+    A new result is stored only if commit and source files did not change during the tests.
     """
     return SealedResults(home, commit(), code_digest(), lambda: (_commit_now(), code_digest()))
 

@@ -1,6 +1,6 @@
-"""Reads the environments file into frozen values, or refuses it and says where and why.
+"""Reads and validates the environments file.
 
-A refusal names file, line, column, the value that was found and those that are allowed.
+An error message names file, line and column, the value found there, and the allowed values.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from rubyops.yaml_tree import Fault, Node, read_tree
 SCHEMA = "rubyops.environments/v1"
 FILE_VARIABLE = "RUBYOPS_ENVIRONMENTS"
 HOME_VARIABLE = "RUBYOPS_HOME"
-# Variables that name the servers of an environment whose entry does not.
+# The environment variables for the URLs that an entry of the file lacks.
 URL_VARIABLES = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 ROOT_HOME = Path("/var/lib/rubyops")
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -47,9 +47,9 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 def environment(name: str | None = None) -> Environment:
-    """Return the named environment, `local` when none is named.
+    """Return the named environment, or `local` without a name.
 
-    Raises `UsageError` for an unknown name, and for a file that is not valid.
+    Raises `UsageError` for an unknown name, and for an invalid file.
     """
     known = load_environments()
     wanted = name or DEFAULT_ENVIRONMENT
@@ -62,12 +62,12 @@ def environment(name: str | None = None) -> Environment:
 
 
 def environments_file() -> Path:
-    """Name the file in use: RUBYOPS_ENVIRONMENTS, else the one that ships with rubyops."""
+    """Return the path in RUBYOPS_ENVIRONMENTS, else of the file that comes with rubyops."""
     return Path(os.environ.get(FILE_VARIABLE) or Path(__file__).parent / "environments.yaml")
 
 
 def load_environments(path: Path | None = None) -> dict[str, Environment]:
-    """Read every environment of the file; raises `UsageError` with all faults at once."""
+    """Read every environment of the file. Raises `UsageError`, which lists all faults."""
     source = path or environments_file()
     try:
         text = source.read_text(encoding="utf-8")
@@ -94,15 +94,16 @@ def load_environments(path: Path | None = None) -> dict[str, Environment]:
 def state_home(name: str) -> Path:
     """Return the folder of an environment.
 
-    It lies below RUBYOPS_HOME, else below /var/lib for root, else in `.rubyops` of the checkout.
+    Its parent is RUBYOPS_HOME if set, else a folder in /var/lib for root, else `.rubyops` in the
+    checkout.
     """
     return _homes() / name
 
 
 def results_home() -> Path:
-    """Return the folder of recorded test results, which belong to a commit.
+    """Return the folder of the recorded test results.
 
-    No environment can have its name, because none begins with a dot.
+    Its name begins with a dot, so no environment can have the same name.
     """
     return _homes() / ".results"
 
@@ -188,7 +189,7 @@ def _placed(message: str, node: Node) -> Fault:
 
 
 def _allowed(key: str) -> str:
-    """Say the values that a setting may have, from its type: each bound is written once."""
+    """Return the allowed values of a setting in words, derived from its type."""
     hint: Any = _Entry.__annotations__[key]
     if get_origin(hint) is Literal:
         return ", ".join(get_args(hint))

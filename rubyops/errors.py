@@ -1,4 +1,4 @@
-"""The errors of the toolkit. A class is a word: its docstring is the default message."""
+"""The errors of rubyops. The docstring of a class is its default message."""
 
 from rubyops.model.exit_code import ExitCode
 
@@ -15,7 +15,7 @@ class RubyopsError(Exception):
         next_command: str | None = None,
         details: dict[str, object] | None = None,
     ) -> None:
-        """Say what happened, the command that goes on from here, and facts a program may read."""
+        """Keep the message, the command that the user may type next, and details as data."""
         self.message = message or " ".join((self.__doc__ or "").split())
         self.next_command = next_command
         self.details = details or {}
@@ -47,7 +47,7 @@ class LockLost(Refused):
 
 
 def overtaken(reason: str) -> LockLost:
-    """Make the error of an act that refused a token, wherever that was; the reason says where."""
+    """Make the error for a refused fencing token; `reason` says which part refused it."""
     message = f"another run has taken over: {reason}"
     return LockLost(message, next_command="rubyops lock show")
 

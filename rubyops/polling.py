@@ -1,4 +1,4 @@
-"""The one wait: ask again until there is an answer, within a bound."""
+"""Calls a function again and again until it returns an answer, or until the time is over."""
 
 import time
 from collections.abc import Callable
@@ -8,9 +8,9 @@ T = TypeVar("T")
 
 
 def poll(ask: Callable[[], T | None], seconds: float, pause: Callable[[], None]) -> T | None:
-    """Return the first answer, None when none came within `seconds`. Asks at least once.
+    """Return the first answer of `ask`, or None after `seconds`; call `ask` at least once.
 
-    `pause` waits between two questions, and may end the wait by raising.
+    `pause` sleeps between two calls, and may raise an error to end the wait.
     """
     deadline = time.monotonic() + seconds
     while (answer := ask()) is None and time.monotonic() < deadline:

@@ -1,8 +1,8 @@
-"""The outside world as the engine, the commands and the checks know it, narrower than any driver.
+"""The interfaces through which commands, checks, flows and the engine reach the platform.
 
-Checks and planning get `Read`, which has no verb that changes anything: a check cannot write, by
-type. Flows get `Actor`: calls to live services as players and providers. The engine alone gets
-`Control`. Each family of effects has a port of its own beside its effects.
+Checks and commands get `Read`, which has no method that changes anything. Flows get `Actor`, which
+calls live services as players and providers. Only the engine gets `Control`. The port of a family
+of effects stands in the module of these effects.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,12 +16,12 @@ from rubyops.model.recorded import Evidence
 
 Row = dict[str, Any]
 Database = Literal["platform", "control"]
-CopyNames = Sequence[tuple[str, int]]  # of each copy its process and number
+CopyNames = Sequence[tuple[str, int]]  # process and number of each copy
 
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """A service's answer. `status` 0 means that no answer came; `error` then says why."""
+    """The answer of a service. `status` 0 means that no answer came; `error` is the reason."""
 
     status: int
     body: Any
@@ -30,9 +30,9 @@ class HttpAnswer:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A statement of `sql/queries` that a role must be refused.
+    """A statement of `sql/queries` that the database must refuse to a role.
 
-    `names` fills its placeholders, each with the parts of one name.
+    `names` maps each placeholder to the parts of a qualified name, such as schema and table.
     """
 
     query: str
@@ -41,9 +41,9 @@ class Attempt:
 
 @dataclass(frozen=True)
 class AttemptAnswer:
-    """How the database took an attempt: `refused` for want of a right, `allowed`, or `unanswered`.
+    """The result of an attempt; `refused` means that the role lacks the privilege.
 
-    `reason` is the database's own text.
+    `reason` is the database's own message.
     """
 
     outcome: Literal["refused", "allowed", "unanswered"]
@@ -52,7 +52,7 @@ class AttemptAnswer:
 
 @dataclass(frozen=True)
 class Copy:
-    """One copy of a process as its driver sees it; `state` is the supervisor's, in lower case."""
+    """A running or stopped copy of a process; `state` is the supervisor's state in lower case."""
 
     process: str
     number: int
@@ -63,10 +63,10 @@ class Copy:
 
 @dataclass(frozen=True)
 class EnvironmentFacts:
-    """Facts that a step may know about the environment it acts on.
+    """The facts about an environment that a step may use.
 
-    `code` is the digest of the platform's source files on the disk (`sql.code`). A copy that loaded
-    other files tells another digest.
+    `code` is the digest of the platform's source files on disk (`sql.code`). A copy that loaded
+    other files reports another digest.
     """
 
     name: str
@@ -78,16 +78,16 @@ class EnvironmentFacts:
 
 
 class Read(Protocol):
-    """Every question and no change. Raises `Unreachable` when a server does not answer."""
+    """Reads everything and changes nothing. Raises `Unreachable` if a server does not answer."""
 
     @property
     def environment(self) -> EnvironmentFacts:
-        """The environment's own facts."""
+        """The facts about the environment."""
 
     def rows(
         self, query: str, /, *, database: Database = "platform", **values: object
     ) -> list[Row]:
-        """Run a named query of `sql/queries` as the SELECT-only role; return its rows as dicts."""
+        """Run a named query of `sql/queries` as the read-only role; return its rows as dicts."""
 
     def one(self, query: str, /, *, database: Database = "platform", **values: object) -> Row:
         """Run a named query that always returns exactly one row."""
@@ -95,27 +95,30 @@ class Read(Protocol):
     def get(
         self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
     ) -> HttpAnswer:
-        """GET a route of a copy as the operator; an unreachable copy is status 0, not an error."""
+        """GET a route of a copy as the operator; an unreachable copy gives status 0, no error."""
 
     def copies(self) -> Sequence[Copy]:
-        """List every copy that the driver keeps, running or not; empty when never brought up.
+        """List every copy that the driver started, running or not; empty before the first `up`.
 
-        Raises `Unreachable` where the driver does not answer. It knows of no copy that somebody
-        started by hand: `checks/_liveness.py` asks the heartbeats, too.
+        Raises `Unreachable` if the driver does not answer. Copies that were started by hand are
+        missing here; `checks/_liveness.py` finds them by their heartbeats.
         """
 
     def groups(self) -> list[Row]:
-        """List stream consumer groups: {stream, group, lag (entries to read), pending, length}."""
+        """List the consumer groups of streams: {stream, group, lag (unread), pending, length}."""
 
     def results(self, suite: str) -> Evidence:
-        """Return the newest result of a suite that is believed of this very commit, and doubts."""
+        """Return the suite's newest trustworthy result of this commit, and why others are not."""
 
 
 class Actor(Protocol):
-    """Real calls to live services, each under a request id derived from the run."""
+    """Makes real calls to live services, with request ids derived from the run."""
 
     def player(self, label: str, *, currency: str = "EUR") -> "CanaryPlayer":
-        """Create, or find again, the run's canary player of that label, with session and pass."""
+        """Create the run's canary player with this label, or return the existing one.
+
+        The player has a session and a canary pass.
+        """
 
     def as_player(
         self,
@@ -126,7 +129,7 @@ class Actor(Protocol):
         *,
         key: str | None = None,
     ) -> HttpAnswer:
-        """Call the gateway as the player; run, flow and `key` give the Idempotency-Key."""
+        """Call the gateway as the player; the Idempotency-Key derives from run, flow and `key`."""
 
     def as_provider(
         self,
@@ -137,7 +140,10 @@ class Actor(Protocol):
         *,
         key: str,
     ) -> HttpAnswer:
-        """Call a provider route of the gateway, signed; run, flow and `key` give the request id."""
+        """Call a provider route of the gateway with a signed request.
+
+        The request id derives from run, flow and `key`.
+        """
 
     def as_admin(
         self,
@@ -150,7 +156,7 @@ class Actor(Protocol):
     ) -> HttpAnswer:
         """Call admin_service with the back office's bearer token.
 
-        With a player the call goes to the player's brand, under the player's canary pass.
+        With a player the call goes to the player's brand and carries the player's canary pass.
         """
 
     def as_operator(
@@ -166,25 +172,25 @@ class Actor(Protocol):
         """Call an internal route as the operator."""
 
     def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
-        """GET a route with these headers alone and no token of ours: it must be refused."""
+        """GET a route with only these headers, without a valid token; it must be refused."""
 
     def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
-        """Log in to the platform's database as the role and try each statement, rolled back.
+        """Log in to the platform's database as the role, try each statement and roll it back.
 
-        Raises `Unreachable` when the role cannot log in.
+        Raises `Unreachable` if the role cannot log in.
         """
 
     def derived_id(self, key: str) -> str:
-        """Return the id (round, bet, request) that this run, flow and key always give."""
+        """Return an id for a round, bet or request, derived from the run, the flow and the key."""
 
     @property
     def read(self) -> Read:
-        """The same questions that a check may ask."""
+        """The reader that checks use."""
 
 
 @dataclass(frozen=True)
 class CanaryPlayer:
-    """A player made for one flow of one run."""
+    """A player created for one flow of one run."""
 
     brand_id: str
     player_id: str
@@ -199,9 +205,10 @@ CheckRunner = Callable[[str], Finding]
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that carries out a run, described so that its machine can see if it still lives.
+    """The process that carries out a run.
 
-    `proves` are the results that the run would record, for this `commit`.
+    `boot`, `pid` and `started` show on its host whether the process still runs. `proves` are the
+    suites that the run will record for this `commit`.
     """
 
     who: str
@@ -215,11 +222,11 @@ class Holder:
 
 @dataclass(frozen=True)
 class EffectIdentity:
-    """The identity of an effect: its id, its run, the run's fencing token, the person behind it.
+    """The identity under which an effect acts: its id, run, fencing token and user.
 
-    `owner` becomes the owner of a freeze: `run:<id>`, or `person:<name>` for a command typed by
-    hand. `token` is 0 for a run without a lock: it starts the platform before `control` answers.
-    `known_epoch` is the freeze epoch that the run works under, None if it knows none.
+    `owner` becomes the owner of a freeze: `run:<id>`, or `person:<name>` for a single command.
+    `token` is 0 for a run without a lock, such as a run that starts the platform. `known_epoch` is
+    the freeze epoch that the run works under, or None.
     """
 
     effect_id: str
@@ -231,13 +238,13 @@ class EffectIdentity:
 
     @property
     def fence(self) -> int | None:
-        """The fencing token, None for a run that has none yet."""
+        """The fencing token; None without a lock."""
         return self.token or None
 
 
 @dataclass(frozen=True)
 class LockState:
-    """The one lock of an environment: holder, token, and whether the holder is known to be gone."""
+    """The lock of an environment; `gone` is True if its process is known to have ended."""
 
     run_id: str
     holder: Holder
@@ -248,34 +255,34 @@ class LockState:
 
 
 class Control(Protocol):
-    """The operators' own memory, outside of the operated database. Raises `Unreachable`."""
+    """The `control` database, which stores lock, freeze and anchors. Raises `Unreachable`."""
 
     def reachable(self) -> bool:
-        """Whether the control database answers and has its schema."""
+        """Whether the database answers and has its schema."""
 
     def freeze(self) -> FreezeState:
         """Read the present freeze state."""
 
     def last_freeze_of(self, run_id: str) -> tuple[int, str] | None:
-        """Return epoch and level of the newest change that a run made to the freeze."""
+        """Return epoch and level of the newest change that the run made to the freeze, or None."""
 
     def note_change(self, what: str, by: str) -> None:
-        """Count a change of what the platform is."""
+        """Count a change of the platform, so that older verifications expire."""
 
     def acquire(self, run_id: str, holder: Holder) -> int:
         """Take the environment's lock; return a new fencing token. Raises `LockHeld`."""
 
     def renew(self, run_id: str, token: int) -> None:
-        """Prolong the lease. Raises `LockLost` when it is no longer ours."""
+        """Extend the run's lock. Raises `LockLost` if another run has taken it."""
 
     def release(self, run_id: str, token: int) -> None:
-        """Give the lock back; nothing happens when it is no longer ours."""
+        """Release the run's lock; do nothing if another run has taken it."""
 
     def lock(self) -> LockState | None:
-        """Return the lock, None when it is free."""
+        """Return the lock; None if it is free."""
 
     def anchor(self, run_id: str, sequence: int, digest: str) -> None:
-        """Keep the newest line of a journal, so that a missing end shows."""
+        """Store number and hash of a journal's newest line, so that a cut-off end is detected."""
 
     def head(self, run_id: str) -> tuple[int, str] | None:
-        """Return the newest anchored line of a journal: its sequence number and digest."""
+        """Return number and hash of a journal's newest anchored line, or None."""

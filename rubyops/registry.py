@@ -1,22 +1,21 @@
-"""Every command, check, playbook, kind of effect and driver by name.
+"""Lists every command, check, playbook, effect and driver by name.
 
-These tables are literal, so that help and completion import nothing. Tests compare them with the
-folders. A summary is the first line of the module's docstring, or the playbook's title; it is also
-the title of a run of that one command.
+The tables are written out, so that `--help` and completion import no command. Tests compare them
+with the folders. A summary is the first line of the module's docstring, or the playbook's title.
 """
 
 from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """Where a name leads: a module, or a file below `playbooks`; and its one line of help."""
+    """The module of a command or check, or the file of a playbook, and one line of help."""
 
     place: str
     summary: str
 
 
 class EffectFamily(NamedTuple):
-    """Kinds of effect that share a port: their module, and the module whose `connect` makes it."""
+    """Effects that share a port; `connect` in the module `adapter` creates this port."""
 
     place: str
     adapter: str

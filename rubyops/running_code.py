@@ -1,4 +1,4 @@
-"""Digests of the code that each running copy loaded."""
+"""Compares the code that the running copies have loaded, by digest."""
 
 from rubyops.ports import Read
 from wallet_runtime.contract.processes import PROCESSES
@@ -8,7 +8,7 @@ _SHOWN = 12
 
 
 def code_told(read: Read, process: str, number: int) -> str | None:
-    """Ask a copy for its code's digest: empty when it tells none, None when it does not answer."""
+    """Return the code digest of a copy; empty if it reports none, None if it does not answer."""
     answer = read.get(process, "/health", copy=number)
     if not isinstance(answer.body, dict) or "process" not in answer.body:
         return None
@@ -17,12 +17,9 @@ def code_told(read: Read, process: str, number: int) -> str | None:
 
 
 def one_code(read: Read) -> tuple[str, str]:
-    """Return the digest that every copy of every process tells.
-
-    Where there is no such one, none and the reason.
-    """
-    # A copy that its driver calls stopped is asked, too: what answers at its address is what money
-    # meets.
+    """Return the digest that all copies report, or an empty text and the reason without one."""
+    # Copies that the driver calls stopped are asked, too, because a process started by hand may
+    # answer at such an address.
     kept = [(copy.process, copy.number) for copy in read.copies()]
     told = {f"{process} {number}": code_told(read, process, number) for process, number in kept}
     wanted = [
@@ -44,5 +41,5 @@ def one_code(read: Read) -> tuple[str, str]:
 
 
 def short_code(digest: str) -> str:
-    """Shorten a digest for a person."""
+    """Shorten a digest for display."""
     return digest[:_SHOWN] or "code that tells no digest"

@@ -1,4 +1,4 @@
-"""A request to stop: set by a signal, asked by the engine at every point where stopping is safe."""
+"""A request to stop, set by a signal; the engine checks it wherever a stop is safe."""
 
 import threading
 
@@ -6,31 +6,31 @@ from rubyops.errors import Interrupted, Terminated
 
 
 class StopSignal:
-    """Remembers that a person or the system asked to stop."""
+    """Remembers a request to stop."""
 
     def __init__(self) -> None:
-        """Start with nobody having asked."""
+        """Start without a request."""
         self._event = threading.Event()
         self._terminated = False
 
     @property
     def requested(self) -> bool:
-        """Whether stopping was asked for."""
+        """Whether a stop was requested."""
         return self._event.is_set()
 
     def request(self, *, terminated: bool = False) -> None:
-        """Ask to stop; `terminated` when it was SIGTERM."""
+        """Request a stop; `terminated` is True for SIGTERM."""
         self._terminated = self._terminated or terminated
         self._event.set()
 
     def wait(self, seconds: float) -> None:
-        """Wait this long, or less when stopping is asked for."""
+        """Sleep, but return at once when a stop is requested."""
         self._event.wait(seconds)
 
     def raise_if_set(self) -> None:
-        """Raise `Interrupted` or `Terminated` if stopping was asked for.
+        """Raise `Interrupted` or `Terminated` if a stop was requested.
 
-        It is called only where nothing is half done.
+        Call it only where no work is half done.
         """
         if self._event.is_set():
             raise Terminated() if self._terminated else Interrupted()

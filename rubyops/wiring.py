@@ -1,7 +1,7 @@
-"""Puts the adapters, the engine's ports and the rules of one environment together.
+"""Creates the adapters and the engine's ports for one environment.
 
-Nothing connects before it is asked to. Importing this module imports every driver, so `bootstrap`
-does it when an environment is opened, and not for `--help`.
+Connections are opened at their first use. This module imports every adapter, so `bootstrap` imports
+it only when an environment is opened, and not for `--help`.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ OPERATORS_ROLE = "rubyops_ops"
 
 @dataclass(frozen=True)
 class Names:
-    """Commands, checks, flows and shipped playbooks by name. Each raises `UsageError`."""
+    """Functions that find a command, check, flow or playbook by name, or raise `UsageError`."""
 
     command: Callable[[str], Command[Any]]
     check: Callable[[str], Check]
@@ -51,7 +51,7 @@ class Names:
 
 @dataclass(frozen=True)
 class EnvironmentServices:
-    """Everything of one environment that the command line works with."""
+    """The objects of one environment that the command line uses."""
 
     environment: Environment
     driver: Driver
@@ -63,24 +63,24 @@ class EnvironmentServices:
 
     @property
     def rules(self) -> WalletRules:
-        """The questions about the wallet that are asked everywhere alike."""
+        """The questions about the wallet that adapters and the command line share."""
         return self.access.rules
 
     def session(self, reporter: Reporter, stop: StopSignal) -> Session:
-        """Return the front door of the engine."""
+        """Return an engine session; waits of reader and driver also check `stop`."""
         self.reader.listen(stop.raise_if_set)
         self.driver.listen(stop.raise_if_set, reporter.note)
         return Session(self.ports, self.journals, this_process(), reporter, stop)
 
     def ask(self, process: str, path: str, body: Mapping[str, object]) -> HttpAnswer:
-        """POST a question that changes nothing, such as the validation of a document."""
+        """POST a request that changes nothing, such as the validation of a document."""
         client = self.access.client
         return client.send(process, "POST", path, client.operator_headers(None), encode(body))
 
 
 @dataclass(frozen=True)
 class EffectPorts:
-    """The port of each family of effects, made when it is first used."""
+    """The ports of the families of effects, each created at its first use."""
 
     access: Access
     _made: dict[str, object] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class EffectPorts:
 
 
 def connect_driver(environment: Environment) -> Driver:
-    """Make the driver that the environment names."""
+    """Create the driver of the environment."""
     driver: Driver = import_module(DRIVERS[environment.driver]).connect(environment)
     return driver
 
@@ -103,10 +103,11 @@ def connect_driver(environment: Environment) -> Driver:
 def wire(
     environment: Environment, facts: EnvironmentFacts, results: SealedResults, names: Names
 ) -> EnvironmentServices:
-    """Put an environment together."""
+    """Create all objects of an environment."""
     driver = connect_driver(environment)
     journals = JournalFolder(environment.home / "journal")
-    # A server that was late once is asked shortly by every link, so that bounds do not add up.
+    # The links to one server share a `Patience`: after one of them met a timeout, all of them use
+    # short timeouts, so that the waits do not add up.
     patience: dict[Database, Patience] = {"platform": Patience(), "control": Patience()}
     reader = _reader(facts, driver, patience, journals, results, names)
 
@@ -137,7 +138,7 @@ def _reader(
     results: SealedResults,
     names: Names,
 ) -> Reader:
-    """Make the reader, which weighs evidence with questions of its own."""
+    """Create the reader, and the evidence book that reads `control` through it."""
 
     def newest(suite: str) -> Evidence:
         return evidence.newest(suite)
@@ -145,7 +146,7 @@ def _reader(
     reader = Reader(facts, driver, newest, patience)
 
     def head(run_id: str) -> tuple[int, str] | None:
-        # Asked as the reader: a dry-run weighs evidence, too.
+        # The read-only role is used, because a dry-run evaluates evidence, too.
         rows = reader.rows("control_journal_head", database="control", run_id=run_id)
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
@@ -161,7 +162,7 @@ def _reader(
 
 
 def _wallet_rules(reader: Reader) -> WalletRules:
-    """Bind the rules that live among the checks to the reader."""
+    """Bind the rules in the package `checks` to the reader."""
     freezing = import_module("checks._freeze")
     state = import_module("checks._state")
     locks = import_module("checks._locks")

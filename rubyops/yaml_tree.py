@@ -1,8 +1,8 @@
-"""Reads YAML 1.2 into values that remember their place in the file.
+"""Reads YAML 1.2 into values with their line and column in the file.
 
-It refuses aliases, anchors, tags and merge keys, which give a document another meaning than the one
-that a person reads. It works on the parser's events, which show these as they are and bound the
-depth before anything recurses. Faults are collected, so that a person mends a file once.
+Aliases, anchors, tags and merge keys are refused, because they hide the real content from a human
+reader. The module uses the parser's events, in which these are visible, and limits the depth before
+it recurses. It collects all faults, so that a user can fix them at once.
 """
 
 import re
@@ -38,7 +38,7 @@ _NOTHING = ("", "~", "null", "Null", "NULL")
 
 @dataclass(frozen=True)
 class Place:
-    """A position in a file, counted from 1."""
+    """A line and a column of a file, both counted from 1."""
 
     line: int
     column: int
@@ -46,7 +46,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong with a document: where, what was found, and what is allowed."""
+    """A fault in a document: its place, and a message with the value found and the allowed ones."""
 
     place: Place
     message: str
@@ -54,9 +54,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Node:
-    """A value with its place.
+    """A value and its place in the file.
 
-    `value` is a scalar, a list of nodes, or a dict of each key to the nodes of key and value.
+    `value` is a scalar, a list of nodes, or a dict from each key to a pair: key node, value node.
     """
 
     value: Any
@@ -76,7 +76,7 @@ class _TooDeep(Exception):
 
 
 def read_tree(text: str, faults: list[Fault]) -> Node | None:
-    """Return the document's root, or None for a text that is no document.
+    """Return the root of the document, or None if the text is not valid YAML.
 
     Every fault is added to `faults`.
     """
@@ -203,7 +203,7 @@ def _scalar(event: Any) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text) and len(text) <= 19:
-        # A leading zero means octal to some readers and decimal to others, so it stays a word.
+        # YAML parsers disagree whether a leading zero means octal, so such a number stays text.
         return text if re.match(r"[-+]?0[0-9]", text) else int(text)
     if _FLOAT.fullmatch(text):
         return float(text)

@@ -1,5 +1,4 @@
-"""Doubles of ports for tests of the engine. They remember what was asked and do nothing else.
+"""Test doubles of ports, for tests of the engine. They record calls and do nothing else.
 
-The lock, the freeze and the journal have no double: their tests use the real control database and
-real files.
+Lock, freeze and journal have no double: their tests use a real `control` database and real files.
 """

@@ -1,4 +1,4 @@
-"""Ports of effects that note each act; the freeze alone is a real one, in a real `control`."""
+"""Test doubles of effect ports. They record calls; only the freeze uses a real `control`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ from rubyops.testing.reading import in_force
 
 
 def _nothing(verb: str, subject: str) -> None:
-    """Break nothing."""
+    """Do nothing."""
 
 
 @dataclass
 class Recorder:
-    """Notes each act as (verb, effect id or subject), and calls `on_act`, which may break it.
+    """Records each call as (verb, effect id or subject), after `on_act`, which may raise an error.
 
-    `answer` is the answer of services, `figures` the result of suites, `money` whether the
-    wallet's tables are there.
+    `answer` is the answer of services, `figures` the result of suites. `money` says whether the
+    wallet's tables exist.
     """
 
     on_act: Callable[[str, str], None] = _nothing
@@ -34,20 +34,20 @@ class Recorder:
     money: bool = True
 
     def act(self, verb: str, subject: str) -> None:
-        """Note an act, unless the test breaks it."""
+        """Record a call, unless `on_act` raises an error."""
         self.on_act(verb, subject)
         self.acts.append((verb, subject))
 
     def advance(self, token: int) -> None:
-        """Raise the fence."""
+        """Record the token."""
         self.act("fence", str(token))
 
     def holders(self) -> str:
-        """Name nobody."""
+        """Return a fixed text."""
         return "nobody"
 
     def port_of(self, control: ControlDatabase) -> Callable[[AnyEffect], object]:
-        """Return the ports of all families, by effect."""
+        """Return a function that finds the port of an effect."""
         ports: dict[str, object] = {
             "backfill": RecordingBackfill(self),
             "drain": RecordingDrain(self),
@@ -65,120 +65,120 @@ class Recorder:
 
 @dataclass(frozen=True)
 class RecordingPlatform:
-    """Starts and stops nothing."""
+    """Records starts, stops and migrations."""
 
     recorder: Recorder
 
     def start_all(
         self, identity: EffectIdentity, progress: Callable[[str], None], restart: CopyNames
     ) -> None:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("start_platform", "")
 
     def stop(self, identity: EffectIdentity, processes: Sequence[str]) -> None:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("stop", ",".join(processes))
 
     def start(self, identity: EffectIdentity, processes: Sequence[str]) -> None:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("start", ",".join(processes))
 
     def migrate(self, identity: EffectIdentity) -> dict[str, object]:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("migrate", "")
         return {}
 
 
 @dataclass(frozen=True)
 class RecordingFreeze:
-    """A test double: it changes the freeze in a real `control` database, and no fence row."""
+    """Changes the freeze in a real `control` database; only records changes of the fence row."""
 
     recorder: Recorder
     control: ControlDatabase
 
     def raise_wanted(self, identity: EffectIdentity, level: str, reason: str) -> FreezeChange:
-        """Raise it."""
+        """Raise the freeze in `control`."""
         return self.control.raise_freeze(identity, level, reason)
 
     def take_over(self, identity: EffectIdentity, from_run: str) -> FreezeChange:
-        """Take it over."""
+        """Take over the freeze in `control`."""
         return self.control.take_over_freeze(identity, from_run)
 
     def lift_wanted(
         self, identity: EffectIdentity, reason: str, take_over: str, change_no: int | None
     ) -> FreezeChange:
-        """Lift it."""
+        """Lift the freeze in `control`."""
         return self.control.lift_freeze(identity, reason, take_over, change_no)
 
     def raise_fence_row(self, level: str, epoch: int, patience_ms: int) -> None:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("raise", level)
 
     def lower_fence_row(
         self, identity: EffectIdentity, level: str, epoch: int, change_no: int | None
     ) -> None:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("lower", level)
 
     def end_session(self, pid: int, started_at: str) -> bool:
-        """Note it; the session was there."""
+        """Record the call; answer that the session existed."""
         self.recorder.act("end_session", str(pid))
         return True
 
     def truth(self) -> FreezeTruth:
-        """Tell that the wanted level is in force."""
+        """Return the wanted level as the level in force."""
         return in_force(self.control)()
 
     def whose(self, found: FreezeTruth) -> list[str]:
-        """Name nobody."""
+        """Return no layers."""
         return []
 
     def state(self) -> Row:
-        """Return the state of no platform."""
+        """Return an empty state."""
         return {}
 
     def fence_holders(self) -> str:
-        """Name nobody."""
+        """Return a fixed text."""
         return "nobody"
 
 
 @dataclass(frozen=True)
 class RecordingCalls:
-    """Gives the test's answer."""
+    """Returns the answer that the test has set."""
 
     recorder: Recorder
 
     def call(
         self, identity: EffectIdentity, effect: CallService, before_each: Callable[[], None]
     ) -> HttpAnswer:
-        """Ask, note it and answer."""
+        """Call `before_each`, record the call and return the answer."""
         before_each()
         self.recorder.act("call", identity.effect_id)
         return self.recorder.answer
 
 
 class NoFlows:
-    """Refuses: a flow needs a platform."""
+    """Raises an error: tests of the engine have no platform for a flow."""
 
     def script(self, flow: str) -> Flow:
-        """Refuse."""
+        """Raise an error."""
         raise KeyError(flow)
 
     def actor(self, identity: EffectIdentity, flow: str) -> Actor:
-        """Refuse."""
+        """Raise an error."""
         raise Unreachable("there is no actor in a test of the engine")
 
 
 @dataclass(frozen=True)
 class RecordingSuites:
-    """Gives the test's figures."""
+    """Returns the figures that the test has set."""
 
     recorder: Recorder
 
     def run(
         self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
     ) -> dict[str, Row]:
-        """Note it."""
+        """Record the call."""
         while_waiting()
         self.recorder.act("suites", ",".join(suites))
         return self.recorder.figures
@@ -186,60 +186,60 @@ class RecordingSuites:
 
 @dataclass(frozen=True)
 class RecordingExport:
-    """Exports nothing."""
+    """Records exports."""
 
     recorder: Recorder
 
     def export(self, identity: EffectIdentity, tables: Sequence[str]) -> dict[str, object]:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("export", identity.effect_id)
         return {"folder": "nowhere"}
 
 
 @dataclass(frozen=True)
 class RecordingDrain:
-    """Has an empty outbox, and lets the canary through."""
+    """Pretends that the outbox is empty and the canary event arrives."""
 
     recorder: Recorder
 
     def count_unpublished(self, lock_timeout_ms: int) -> int | None:
-        """Count none."""
+        """Return 0."""
         return 0
 
     def holders(self) -> tuple[str, ...]:
-        """Name nobody."""
+        """Return no sessions."""
         return ()
 
     def publish_canary(self, identity: EffectIdentity) -> str:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("canary", identity.effect_id)
         return identity.effect_id
 
     def canary_arrived(self, event_id: str) -> bool:
-        """Say that it arrived."""
+        """Return True."""
         return True
 
 
 @dataclass(frozen=True)
 class RecordingBackfill:
-    """Is done at once."""
+    """Pretends that one batch finishes the backfill."""
 
     recorder: Recorder
 
     def seed_players(self, identity: EffectIdentity, count: int) -> int:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("seed", str(count))
         return count
 
     def batch(self, identity: EffectIdentity, tenant_id: str | None, limit: int) -> BatchCount:
-        """Note it and be done."""
+        """Record the call; answer that no player is left."""
         self.recorder.act("batch", identity.effect_id)
         return BatchCount(0, 0, 0, 0, None)
 
 
 @dataclass(frozen=True)
 class RecordingMoves:
-    """Has nobody to move."""
+    """Pretends that one batch finishes the move, with no player to move."""
 
     recorder: Recorder
 
@@ -251,6 +251,6 @@ class RecordingMoves:
         undoes: str | None,
         limit: int,
     ) -> MoveCount:
-        """Note it."""
+        """Record the call."""
         self.recorder.act("topology_move_batch", identity.effect_id)
         return MoveCount(0, 0, 0, 0, True)

@@ -1,4 +1,4 @@
-"""Readers that answer from data, and findings and proofs that never fail."""
+"""Test doubles: readers that answer from given data, and checks that always pass."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +15,10 @@ FACTS = EnvironmentFacts("test", "RUBY_SPLIT_V1", 1, 100, "0123456789abcdef")
 
 @dataclass
 class MemoryRead:
-    """Rows by query name, copies, health by (process, copy, path), stream groups and results.
+    """A reader that answers from the given rows, copies, HTTP answers, groups and results.
 
-    A query without rows is an error of the test: a command reads only the facts of its case.
+    `answers` has the key (process, copy, path). A query without given rows fails the test, because
+    each case must state all facts that its command reads. `asked` records the queries.
     """
 
     facts: Mapping[str, Sequence[Row]] = field(default_factory=dict)
@@ -32,7 +33,7 @@ class MemoryRead:
     def rows(
         self, query: str, /, *, database: Database = "platform", **values: object
     ) -> list[Row]:
-        """Return the rows of a query."""
+        """Return the given rows of a query."""
         self.asked.append((query, values))
         if query not in self.facts:
             raise self._unknown(query, database)
@@ -46,21 +47,21 @@ class MemoryRead:
     def get(
         self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
     ) -> HttpAnswer:
-        """Return the answer of a copy; a copy without one does not answer."""
+        """Return the given answer of a copy; without one the copy is unreachable."""
         return self.answers.get((process, copy, path), HttpAnswer(0, None, "connection refused"))
 
     def copies(self) -> Sequence[Copy]:
-        """Return the copies that the driver keeps. Raises `Unreachable` where it is mute."""
+        """Return the given copies. Raises `Unreachable` if `mute` is set."""
         if self.mute is not None:
             raise Unreachable(self.mute)
         return self.kept
 
     def groups(self) -> list[Row]:
-        """Return the consumer groups."""
+        """Return the given consumer groups."""
         return [dict(group) for group in self.stream_groups]
 
     def results(self, suite: str) -> Evidence:
-        """Return a recorded result."""
+        """Return the given result of a suite, without doubts."""
         return Evidence(self.recorded.get(suite))
 
     def _unknown(self, query: str, database: Database) -> Exception:
@@ -69,14 +70,14 @@ class MemoryRead:
 
 
 class StillRead(MemoryRead):
-    """A reader of a platform that is down: a query without rows is `Unreachable`."""
+    """A reader of a platform that is down: a query without given rows raises `Unreachable`."""
 
     def _unknown(self, query: str, database: Database) -> Exception:
         return Unreachable(f"the test's {database} database does not answer {query}")
 
 
 def in_force(control: Control) -> Callable[[], FreezeTruth]:
-    """Say that the wanted freeze is in force, and that one copy has confirmed it."""
+    """Return a function which reports that the wanted freeze is in force on one copy."""
 
     def look() -> FreezeTruth:
         state = control.freeze()
@@ -88,15 +89,15 @@ def in_force(control: Control) -> Callable[[], FreezeTruth]:
 
 
 def nobody(found: FreezeTruth) -> list[str]:
-    """Name nobody."""
+    """Return no layers."""
     return []
 
 
 def always_ok(name: str) -> Finding:
-    """Find every check in order."""
+    """Return a passed finding for every check."""
     return passed(f"{name} holds")
 
 
 def nothing_written() -> dict[str, object]:
-    """Give the proof of a reader that touched no database."""
+    """Return the proof of a reader that used no database."""
     return {"read_only_transactions": 0, "transaction_ids_assigned": 0}
