@@ -51,7 +51,7 @@ class SeedPlayers(Effect[BackfillPort]):
         return f"create {self.count:,} legacy players where none exist"
 
     def carry_out(self, port: BackfillPort, context: EffectContext) -> Outcome:
-        """Create them."""
+        """Create the players."""
         created = port.seed_players(context.identity, self.count)
         words = f"{created:,} players created"
         return Outcome("ok" if created else "noop", words, {"created": created})

@@ -15,7 +15,7 @@ DRAINED_CHECK = "outbox-drained"
 
 
 class DrainPort(Protocol):
-    """Counts events under a lock, and sends a canary event of its own."""
+    """Counts the events in the outbox, and sends a canary event through it."""
 
     def count_unpublished(self, lock_timeout_ms: int) -> int | None:
         """Count unpublished events while a table lock keeps out every writer.

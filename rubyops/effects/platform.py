@@ -62,7 +62,7 @@ class StopProcesses(Effect[PlatformPort]):
         return f"stop {', '.join(self.processes)}"
 
     def carry_out(self, port: PlatformPort, context: EffectContext) -> Outcome:
-        """Stop them."""
+        """Stop the processes."""
         port.stop(context.identity, self.processes)
         return Outcome("ok", f"stopped {', '.join(self.processes)}")
 
@@ -86,7 +86,7 @@ class StartProcesses(Effect[PlatformPort]):
         return f"start {', '.join(self.processes)}"
 
     def carry_out(self, port: PlatformPort, context: EffectContext) -> Outcome:
-        """Start them."""
+        """Start the processes."""
         port.start(context.identity, self.processes)
         return Outcome("ok", f"started {', '.join(self.processes)}")
 

@@ -32,7 +32,7 @@ class BeginVerification(Effect[VerificationPort]):
         return f"begin the verification of {self.kind} on the present state"
 
     def carry_out(self, port: VerificationPort, context: EffectContext) -> Outcome:
-        """Begin it."""
+        """Store the start of the part."""
         port.begin(context.identity, self.kind)
         return Outcome("ok", f"{self.kind} begun")
 
@@ -50,6 +50,6 @@ class RecordVerification(Effect[VerificationPort]):
         return f"record that {self.kind} passed on this very state"
 
     def carry_out(self, port: VerificationPort, context: EffectContext) -> Outcome:
-        """Record it."""
+        """Store that the part passed."""
         port.record(context.identity, self.kind)
         return Outcome("ok", f"{self.kind} recorded for this state")
