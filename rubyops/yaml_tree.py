@@ -6,7 +6,7 @@ it recurses. It collects all faults, so that a user can fix them at once.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,10 @@ class Fault:
     place: Place
     message: str
 
+    def located(self, source: str) -> str:
+        """Return the message after the name of its file, the line and the column."""
+        return f"{source}:{self.place.line}:{self.place.column}: {self.message}"
+
 
 @dataclass(frozen=True)
 class Node:
@@ -69,6 +73,11 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
         return self.value
+
+
+def in_order(faults: Iterable[Fault]) -> list[Fault]:
+    """Sort faults by their place in the file."""
+    return sorted(faults, key=lambda fault: (fault.place.line, fault.place.column))
 
 
 class _TooDeep(Exception):

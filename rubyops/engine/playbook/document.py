@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rubyops.engine.playbook.names import suggest
+from rubyops.engine.playbook.names import suggest_of
 from rubyops.yaml_tree import Fault, Node, Place
 
 _KINDS: dict[type, str] = {
@@ -50,8 +50,10 @@ class Document:
         """Add a fault for each unknown key and each missing key."""
         for key, (at, _) in node.value.items():
             if key not in allowed:
-                listed = f"{suggest(key, allowed)} (allowed: {', '.join(allowed)})"
-                self.fault(at.place, f"unknown key {key!r}{listed}")
+                self.fault(at.place, f"unknown key {key!r}{suggest_of(key, allowed)}")
+        self._find_missing(node, required)
+
+    def _find_missing(self, node: Node, required: Sequence[str]) -> None:
         for key in required:
             if key not in node.value:
                 self.fault(node.place, f"key {key!r} is missing")
@@ -59,13 +61,20 @@ class Document:
     def word(self, node: Node, key: str, *, allowed: Sequence[str] = ()) -> str | None:
         """Return the text of a key, or None; text that is not allowed is a fault."""
         found = part(node, key)
-        if found is None:
+        if found is None or not self._is_text(found, key):
             return None
-        if not isinstance(found.value, str) or not found.value:
-            self.fault(found.place, f"{key} must be text, found {kind_of(found)} {found.plain()!r}")
-            return None
-        if allowed and found.value not in allowed:
-            listed = f"{suggest(found.value, allowed)} (allowed: {', '.join(allowed)})"
-            self.fault(found.place, f"{key} {found.value!r} is not known{listed}")
-            return None
-        return found.value
+        text: str = found.value
+        return text if self._is_allowed(found, key, allowed) else None
+
+    def _is_text(self, node: Node, key: str) -> bool:
+        if isinstance(node.value, str) and node.value:
+            return True
+        self.fault(node.place, f"{key} must be text, found {kind_of(node)} {node.plain()!r}")
+        return False
+
+    def _is_allowed(self, node: Node, key: str, allowed: Sequence[str]) -> bool:
+        if not allowed or node.value in allowed:
+            return True
+        listed = suggest_of(node.value, allowed)
+        self.fault(node.place, f"{key} {node.value!r} is not known{listed}")
+        return False

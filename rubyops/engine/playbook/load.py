@@ -11,22 +11,26 @@ from rubyops.engine.playbook.steps import StepReader
 from rubyops.errors import PlaybookInvalid, UsageError
 from rubyops.model.kinds import KINDS, PlaybookKind
 from rubyops.model.step import Playbook, Step
-from rubyops.yaml_tree import Fault, Node, Place, read_tree
+from rubyops.yaml_tree import Fault, Node, Place, in_order, read_tree
 
 SCHEMA = "rubyops.playbook/v1"
 TOP_KEYS = ("schema", "name", "title", "kind", "parameters", "steps")
+REQUIRED_KEYS = tuple(key for key in TOP_KEYS if key != "parameters")
 
 
 def load_playbook(path: Path, library: Library, given: Mapping[str, str] | None = None) -> Playbook:
     """Read and validate a playbook file. Raises `PlaybookInvalid`, which lists all faults."""
+    return parse_playbook(_read_text(path), str(path), library, given)
+
+
+def _read_text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         message = f"there is no playbook file {path}"
         raise UsageError(message, next_command="rubyops playbook list") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
-    return parse_playbook(text, str(path), library, given)
 
 
 def parse_playbook(
@@ -46,38 +50,44 @@ def _playbook(
 ) -> Playbook | None:
     if document.mapping(root, "a playbook", TOP_KEYS) is None:
         return None
-    document.keys(root, TOP_KEYS, required=("schema", "name", "title", "kind", "steps"))
-    schema = document.word(root, "schema", allowed=(SCHEMA,))
-    name, title = document.word(root, "name"), document.word(root, "title")
-    kind = cast("PlaybookKind | None", document.word(root, "kind", allowed=tuple(KINDS)))
+    document.keys(root, TOP_KEYS, required=REQUIRED_KEYS)
+    name, title, kind = _heading(document, root)
     parameters = Parameters(document, root, given)
     steps = StepReader(document, library, parameters).steps(root)
     parameters.find_unused()
     _check_first_step(document, kind, steps)
-    if document.faults or schema is None or name is None or title is None or kind is None:
+    if document.faults or not (name and title and kind):
         return None
     return Playbook(name, title, kind, tuple(steps), parameters.values, source)
 
 
+def _heading(document: Document, root: Node) -> tuple[str | None, str | None, PlaybookKind | None]:
+    """Return name, title and kind, and check the schema."""
+    document.word(root, "schema", allowed=(SCHEMA,))
+    kind = document.word(root, "kind", allowed=tuple(KINDS))
+    named = document.word(root, "name"), document.word(root, "title")
+    return *named, cast("PlaybookKind | None", kind)
+
+
 def _check_first_step(document: Document, kind: PlaybookKind | None, steps: Sequence[Step]) -> None:
-    first = KINDS[kind].first_command if kind is not None else None
-    if first is not None and steps and steps[0].name != first:
-        document.fault(
-            Place(steps[0].line, 1),
-            f"a {kind} playbook freezes as its first step (command: {first}), "
-            f"found {steps[0].name!r}",
-        )
+    wanted = KINDS[kind].first_command if kind is not None else None
+    if wanted is None or not steps or steps[0].name == wanted:
+        return
+    words = f"a {kind} playbook freezes as its first step (command: {wanted})"
+    document.fault(Place(steps[0].line, 1), f"{words}, found {steps[0].name!r}")
 
 
 def _invalid(source: str, faults: Sequence[Fault]) -> PlaybookInvalid:
-    ordered = sorted(faults, key=lambda fault: (fault.place.line, fault.place.column))
+    ordered = in_order(faults)
     counted = f"{len(ordered)} fault{'s' if len(ordered) > 1 else ''}"
-    lines = [
-        f"{source}:{fault.place.line}:{fault.place.column}: {fault.message}" for fault in ordered
-    ]
-    rows = [
-        {"line": fault.place.line, "column": fault.place.column, "message": fault.message}
-        for fault in ordered
-    ]
     told = f"{source} is not a valid playbook ({counted}); nothing was run"
-    return PlaybookInvalid("\n".join([told, *lines]), details={"faults": rows})
+    lines = [told, *(fault.located(source) for fault in ordered)]
+    return PlaybookInvalid("\n".join(lines), details={"faults": [*map(_row, ordered)]})
+
+
+def _row(fault: Fault) -> dict[str, object]:
+    return {
+        "line": fault.place.line,
+        "column": fault.place.column,
+        "message": fault.message,
+    }

@@ -22,3 +22,8 @@ def suggest(word: str, known: Sequence[str]) -> str:
     """Return `, did you mean 'x'?` for the most similar known name, or an empty text."""
     near = difflib.get_close_matches(word, known, n=1)
     return f", did you mean {near[0]!r}?" if near else ""
+
+
+def suggest_of(word: str, known: Sequence[str]) -> str:
+    """Return a suggestion for an unknown name, followed by the list of allowed names."""
+    return f"{suggest(word, known)} (allowed: {', '.join(known)})"

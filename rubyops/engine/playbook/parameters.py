@@ -27,11 +27,14 @@ class Parameters:
         self._unusable: set[str] = set()
         for name, (at, node) in self._declared(root).items():
             self._places[name] = at.place
-            faults = len(document.faults)
-            self.values[name] = self._value(name, node, given.get(name))
-            if len(document.faults) > faults:
-                self._unusable.add(name)
+            self._declare(name, node, given.get(name))
         self._find_undeclared(root, given)
+
+    def _declare(self, name: str, node: Node, given: str | None) -> None:
+        faults_before = len(self._document.faults)
+        self.values[name] = self._value(name, node, given)
+        if len(self._document.faults) > faults_before:
+            self._unusable.add(name)
 
     def find_unused(self) -> None:
         """Add a fault for each declared parameter that no step uses."""
@@ -46,30 +49,38 @@ class Parameters:
 
     def fill(self, node: Node) -> Node:
         """Return the node with every `${name}` replaced by the parameter's value."""
+        return Node(self._filled(node), node.place)
+
+    def _filled(self, node: Node) -> Any:
         value = node.value
         if isinstance(value, dict):
-            filled = {key: (at, self.fill(inner)) for key, (at, inner) in value.items()}
-            return Node(filled, node.place)
+            return {key: (at, self.fill(inner)) for key, (at, inner) in value.items()}
         if isinstance(value, list):
-            return Node([self.fill(inner) for inner in value], node.place)
-        return Node(self._substitute(node), node.place) if isinstance(value, str) else node
+            return [self.fill(inner) for inner in value]
+        return self._substitute(node) if isinstance(value, str) else value
 
     def _substitute(self, node: Node) -> Any:
         """Replace the references in one text; a text of one reference gets the parameter's type."""
+        if not self._all_declared(node):
+            return node.value
+        only = _REFERENCE.fullmatch(node.value)
+        if only:
+            return self.values[only[1]]
+        return _REFERENCE.sub(lambda match: str(self.values[match[1]]), node.value)
+
+    def _all_declared(self, node: Node) -> bool:
         for name in _REFERENCE.findall(node.value):
             self._used.add(name)
             if name not in self.values:
-                self._fault_undeclared(name, node.place)
-                return node.value
-        whole = _REFERENCE.fullmatch(node.value)
-        if whole:
-            return self.values[whole[1]]
-        return _REFERENCE.sub(lambda match: str(self.values[match[1]]), node.value)
+                words = f"${{{name}}} is not a declared parameter{self._declared_names(name)}"
+                self._document.fault(node.place, words)
+                return False
+        return True
 
-    def _fault_undeclared(self, name: str, place: Place) -> None:
+    def _declared_names(self, unknown: str) -> str:
+        """Return a suggestion for an unknown name, followed by the declared names."""
         known = list(self.values)
-        listed = f"{suggest(name, known)} (declared: {', '.join(known) or 'none'})"
-        self._document.fault(place, f"${{{name}}} is not a declared parameter{listed}")
+        return f"{suggest(unknown, known)} (declared: {', '.join(known) or 'none'})"
 
     def _declared(self, root: Node) -> Mapping[str, tuple[Node, Node]]:
         node = part(root, "parameters")
@@ -82,50 +93,53 @@ class Parameters:
         return node.value
 
     def _find_undeclared(self, root: Node, given: Mapping[str, str]) -> None:
-        known = list(self.values)
         for name in given:
             if name not in self.values:
-                listed = f"{suggest(name, known)} (declared: {', '.join(known) or 'none'})"
-                self._document.fault(root.place, f"parameter {name!r} was given{listed}")
+                words = f"parameter {name!r} was given{self._declared_names(name)}"
+                self._document.fault(root.place, words)
 
     def _value(self, name: str, node: Node, given: str | None) -> Any:
+        kind = self._kind(name, node)
+        if kind is None:
+            return None
+        found = Node(given, node.place) if given is not None else part(node, "default")
+        if found is not None:
+            return self._typed(name, node, kind, found, strict=given is None)
+        words = f"parameter {name!r} has no default and no value was given (--set {name}=...)"
+        self._document.fault(node.place, words)
+        return None
+
+    def _kind(self, name: str, node: Node) -> str | None:
         document = self._document
         if document.mapping(node, f"parameter {name!r}", PARAMETER_KEYS) is None:
             return None
         document.keys(node, PARAMETER_KEYS, required=("type",))
-        kind = document.word(node, "type", allowed=tuple(PARAMETER_TYPES))
-        if kind is None:
-            return None
-        default = part(node, "default")
-        if given is None and default is None:
-            words = f"parameter {name!r} has no default and no value was given (--set {name}=...)"
-            document.fault(node.place, words)
-            return None
-        return self._typed(name, node, kind, given, default)
+        return document.word(node, "type", allowed=tuple(PARAMETER_TYPES))
 
-    def _typed(
-        self, name: str, node: Node, kind: str, given: str | None, default: Node | None
-    ) -> Any:
-        """Convert the value to its type. Text from the command line is parsed, a default is not."""
-        found = default.plain() if default is not None and given is None else given
-        place = default.place if default is not None and given is None else node.place
+    def _typed(self, name: str, node: Node, kind: str, found: Node, *, strict: bool) -> Any:
+        """Convert the value to its type; without `strict` text is parsed, such as 7 or true."""
         try:
-            value: Any = msgspec.convert(found, PARAMETER_TYPES[kind], strict=given is None)
+            value: Any = msgspec.convert(found.plain(), PARAMETER_TYPES[kind], strict=strict)
         except msgspec.ValidationError:
-            words = f"parameter {name!r} must be of type {kind}, found {found!r}"
-            self._document.fault(place, words)
+            words = f"parameter {name!r} must be of type {kind}, found {found.plain()!r}"
+            self._document.fault(found.place, words)
             return None
-        return self._admitted(name, value, node)
+        self._check_allowed(name, value, node)
+        return value
 
-    def _admitted(self, name: str, value: Any, node: Node) -> Any:
-        listed = part(node, "allowed")
-        if listed is None:
-            return value
-        allowed = listed.plain()
-        if not isinstance(allowed, list) or not allowed:
-            words = f"allowed of parameter {name!r} is a list of values, found {kind_of(listed)}"
-            self._document.fault(listed.place, words)
-        elif value not in allowed:
+    def _check_allowed(self, name: str, value: Any, node: Node) -> None:
+        allowed = self._allowed(name, node)
+        if allowed and value not in allowed:
             words = f"parameter {name!r} is {value!r} (allowed: {', '.join(map(str, allowed))})"
             self._document.fault(node.place, words)
-        return value
+
+    def _allowed(self, name: str, node: Node) -> list[Any]:
+        """Return the allowed values; empty if the declaration does not list any."""
+        listed = part(node, "allowed")
+        if listed is None:
+            return []
+        if isinstance(listed.value, list) and listed.value:
+            return [item.plain() for item in listed.value]
+        words = f"allowed of parameter {name!r} is a list of values, found {kind_of(listed)}"
+        self._document.fault(listed.place, words)
+        return []

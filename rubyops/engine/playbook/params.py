@@ -27,14 +27,10 @@ def type_params(params: type, values: Mapping[str, Any]) -> TypedParams:
     for key, value in values.items():
         found = known.get(_dashed(key))
         if found is None:
-            listed = ", ".join(known) or "none"
-            words = f"unknown parameter {key!r}{suggest(key, list(known))} (allowed: {listed})"
-            typed.faults.append((key, words))
+            typed.faults.append((key, _unknown(key, list(known))))
         else:
             _convert(key, value, hints[found.name], found.name, typed)
-    named = {_dashed(key) for key in values}
-    missing = _missing(known, named)
-    typed.faults.extend((None, f"parameter {name!r} is missing") for name in missing)
+    typed.faults.extend(_missing(known, {_dashed(key) for key in values}))
     return typed
 
 
@@ -42,23 +38,35 @@ def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
+def _unknown(key: str, known: list[str]) -> str:
+    listed = ", ".join(known) or "none"
+    return f"unknown parameter {key!r}{suggest(key, known)} (allowed: {listed})"
+
+
 def _convert(key: str, value: Any, hint: Any, name: str, typed: TypedParams) -> None:
     try:
         typed.values[name] = msgspec.convert(value, hint, strict=True)
     except msgspec.ValidationError as error:
-        words = f"parameter {key!r}: {str(error).lower()}, found {value!r}{_allowed(hint)}"
-        typed.faults.append((key, words))
+        found = f"found {value!r}{_allowed(hint)}"
+        typed.faults.append((key, f"parameter {key!r}: {str(error).lower()}, {found}"))
         return
     if isinstance(value, str) and acts(value):
-        found = f"found {value[:SHOWN_LENGTH_MAX]!r} (allowed: printable text)"
-        typed.faults.append((key, f"parameter {key!r} holds a control character, {found}"))
+        typed.faults.append((key, _unprintable(key, value)))
 
 
-def _missing(known: Mapping[str, Field[Any]], named: set[str]) -> Iterator[str]:
+def _unprintable(key: str, value: str) -> str:
+    found = f"found {value[:SHOWN_LENGTH_MAX]!r} (allowed: printable text)"
+    return f"parameter {key!r} holds a control character, {found}"
+
+
+def _missing(known: Mapping[str, Field[Any]], named: set[str]) -> Iterator[tuple[None, str]]:
     for name, item in known.items():
-        has_default = item.default is not MISSING or item.default_factory is not MISSING
-        if not has_default and name not in named:
-            yield name
+        if not _has_default(item) and name not in named:
+            yield None, f"parameter {name!r} is missing"
+
+
+def _has_default(item: Field[Any]) -> bool:
+    return item.default is not MISSING or item.default_factory is not MISSING
 
 
 def _allowed(hint: Any) -> str:
