@@ -23,6 +23,7 @@ from ruamel.yaml.events import (
 
 DEPTH_MAX = 16
 NODES_MAX = 20_000
+EMPTY = "the file is empty; a playbook needs schema, name, title, kind and steps"
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, bool | None] = {
@@ -91,25 +92,23 @@ def read_tree(text: str, faults: list[Fault]) -> Node | None:
     """
     try:
         events = _bounded(YAML(typ="safe", pure=True).parse(text), faults)
-        root = _root(events, faults)
+        root = _Builder(events, faults).root()
     except _TooDeep:
         return None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
-        faults.append(Fault(place, f"this is not YAML: {error.problem or error.context}"))
-        return None
     except (YAMLError, ValueError) as error:
-        faults.append(Fault(Place(1, 1), f"this is not YAML: {str(error).splitlines()[0]}"))
+        faults.append(_not_yaml(error))
         return None
     if root is None:
-        faults.append(
-            Fault(
-                Place(1, 1),
-                "the file is empty; a playbook needs schema, name, title, kind and steps",
-            )
-        )
+        faults.append(Fault(Place(1, 1), EMPTY))
     return root
+
+
+def _not_yaml(error: Exception) -> Fault:
+    if not isinstance(error, MarkedYAMLError):
+        return Fault(Place(1, 1), f"this is not YAML: {str(error).splitlines()[0]}")
+    mark = error.problem_mark or error.context_mark
+    place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+    return Fault(place, f"this is not YAML: {error.problem or error.context}")
 
 
 def _place(event: Any) -> Place:
@@ -117,90 +116,104 @@ def _place(event: Any) -> Place:
 
 
 def _bounded(events: Any, faults: list[Fault]) -> Iterator[Any]:
+    """Yield the events; raise `_TooDeep` if there are too many or they are nested too deep."""
     depth = 0
     for count, event in enumerate(events):
-        if isinstance(event, MappingStartEvent | SequenceStartEvent):
-            depth += 1
-        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
-            depth -= 1
-        if depth > DEPTH_MAX or count > NODES_MAX:
-            what = (
-                f"nested deeper than {DEPTH_MAX} levels"
-                if depth > DEPTH_MAX
-                else f"more than {NODES_MAX} parts"
+        depth += _deeper_by(event)
+        excess = _excess(depth, count)
+        if excess:
+            faults.append(
+                Fault(_place(event), f"the document has {excess}, which no playbook needs")
             )
-            faults.append(Fault(_place(event), f"the document has {what}, which no playbook needs"))
             raise _TooDeep
         yield event
 
 
-def _root(events: Iterator[Any], faults: list[Fault]) -> Node | None:
-    root: Node | None = None
-    for event in events:
-        if isinstance(event, ScalarEvent | AliasEvent | MappingStartEvent | SequenceStartEvent):
-            node = _build(event, events, faults)
-            if root is not None:
-                faults.append(Fault(node.place, "a second document; a file holds exactly one"))
-            elif not (isinstance(event, ScalarEvent) and node.value is None):
-                root = node
-    return root
+def _deeper_by(event: Any) -> int:
+    starts = isinstance(event, MappingStartEvent | SequenceStartEvent)
+    return int(starts) - int(isinstance(event, MappingEndEvent | SequenceEndEvent))
 
 
-def _build(event: Any, events: Iterator[Any], faults: list[Fault]) -> Node:
-    place = _place(event)
-    if isinstance(event, AliasEvent):
-        faults.append(
-            Fault(place, f"alias *{event.anchor}: aliases are not allowed, write the value out")
-        )
-        return Node(None, place)
-    if event.anchor:
-        faults.append(Fault(place, f"anchor &{event.anchor}: anchors are not allowed"))
-    if event.tag:
-        faults.append(
-            Fault(
-                place, f"tag {event.tag}: tags are not allowed, the type comes from the parameter"
-            )
-        )
-    if isinstance(event, ScalarEvent):
-        return Node(_scalar(event) if not event.tag else str(event.value), place)
-    if isinstance(event, SequenceStartEvent):
-        return Node(_sequence(events, faults), place)
-    return Node(_mapping(events, faults), place)
+def _excess(depth: int, count: int) -> str:
+    if depth > DEPTH_MAX:
+        return f"nested deeper than {DEPTH_MAX} levels"
+    return f"more than {NODES_MAX} parts" if count > NODES_MAX else ""
 
 
-def _sequence(events: Iterator[Any], faults: list[Fault]) -> list[Node]:
-    nodes = []
-    for event in events:
-        if isinstance(event, SequenceEndEvent):
-            break
-        nodes.append(_build(event, events, faults))
-    return nodes
+class _Builder:
+    """Builds nodes from the parser's events, and collects faults."""
+
+    def __init__(self, events: Iterator[Any], faults: list[Fault]) -> None:
+        self._events = events
+        self._faults = faults
+
+    def root(self) -> Node | None:
+        root: Node | None = None
+        for event in self._events:
+            if isinstance(event, ScalarEvent | AliasEvent | MappingStartEvent | SequenceStartEvent):
+                node = self._node(event)
+                if root is not None:
+                    self._fault(event, "a second document; a file holds exactly one")
+                elif not (isinstance(event, ScalarEvent) and node.value is None):
+                    root = node
+        return root
+
+    def _fault(self, event: Any, message: str) -> None:
+        self._faults.append(Fault(_place(event), message))
+
+    def _node(self, event: Any) -> Node:
+        self._find_forbidden(event)
+        return Node(self._value(event), _place(event))
+
+    def _find_forbidden(self, event: Any) -> None:
+        if isinstance(event, AliasEvent):
+            words = "aliases are not allowed, write the value out"
+            self._fault(event, f"alias *{event.anchor}: {words}")
+            return
+        if event.anchor:
+            self._fault(event, f"anchor &{event.anchor}: anchors are not allowed")
+        if event.tag:
+            words = "tags are not allowed, the type comes from the parameter"
+            self._fault(event, f"tag {event.tag}: {words}")
+
+    def _value(self, event: Any) -> Any:
+        if isinstance(event, AliasEvent):
+            return None
+        if isinstance(event, ScalarEvent):
+            return str(event.value) if event.tag else _scalar(event)
+        return self._sequence() if isinstance(event, SequenceStartEvent) else self._mapping()
+
+    def _sequence(self) -> list[Node]:
+        return [self._node(event) for event in self._until(SequenceEndEvent)]
+
+    def _mapping(self) -> dict[str, tuple[Node, Node]]:
+        entries: dict[str, tuple[Node, Node]] = {}
+        for event in self._until(MappingEndEvent):
+            key, value = self._node(event), self._node(next(self._events))
+            trouble = _trouble_of_key(event, entries)
+            if trouble:
+                self._fault(event, trouble)
+            else:
+                entries[event.value] = (key, value)
+        return entries
+
+    def _until(self, end: type) -> Iterator[Any]:
+        """Yield the events of the present sequence or mapping."""
+        for event in self._events:
+            if isinstance(event, end):
+                return
+            yield event
 
 
-def _mapping(events: Iterator[Any], faults: list[Fault]) -> dict[str, tuple[Node, Node]]:
-    entries: dict[str, tuple[Node, Node]] = {}
-    for event in events:
-        if isinstance(event, MappingEndEvent):
-            break
-        key = _build(event, events, faults)
-        value = _build(next(events), events, faults)
-        name = event.value if isinstance(event, ScalarEvent) else None
-        if name is None:
-            faults.append(Fault(key.place, "a key must be a word"))
-        elif name == "<<":
-            faults.append(
-                Fault(key.place, "merge key <<: merge keys are not allowed, write the values out")
-            )
-        elif name in entries:
-            faults.append(
-                Fault(
-                    key.place,
-                    f"key {name!r} stands twice; first on line {entries[name][0].place.line}",
-                )
-            )
-        else:
-            entries[name] = (key, value)
-    return entries
+def _trouble_of_key(event: Any, entries: dict[str, tuple[Node, Node]]) -> str:
+    if not isinstance(event, ScalarEvent) or event.value is None:
+        return "a key must be a word"
+    if event.value == "<<":
+        return "merge key <<: merge keys are not allowed, write the values out"
+    if event.value in entries:
+        first = entries[event.value][0].place.line
+        return f"key {event.value!r} stands twice; first on line {first}"
+    return ""
 
 
 def _scalar(event: Any) -> Any:
