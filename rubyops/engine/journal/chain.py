@@ -4,7 +4,7 @@ The chain reveals changed, missing and reordered lines, but not lines cut off at
 therefore keeps the number and hash of the newest line as the journal's anchor.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from rubyops.engine.effect_data import starts_platform
@@ -12,6 +12,7 @@ from rubyops.engine.journal.decode import read_line
 from rubyops.engine.journal.lines import (
     FORMAT,
     GENESIS,
+    Content,
     EffectEnded,
     EffectIntended,
     Line,
@@ -52,34 +53,34 @@ def read_chain(raw: Sequence[str], *, ends_whole: bool, run_id: str | None = Non
     `ends_whole` is False when the last line has no newline; that line is ignored. An unreadable
     line is reported as a fault and left out. `run_id` is the run that the file is named after.
     """
-    torn = not ends_whole
     lines: list[Line] = []
     faults: list[str] = []
-    expected, previous = 1, GENESIS
-    for number, text in enumerate(raw[:-1] if torn else raw, 1):
+    for number, text in enumerate(raw if ends_whole else raw[:-1], 1):
         line = read_line(text)
         if isinstance(line, str):
             faults.append(f"line {number} {line}")
             continue
-        found = _faults_of(line, expected, previous, run_id)
+        found = _faults_of(line, lines[-1] if lines else None, run_id)
         faults.extend(f"line {number} {fault}" for fault in found)
         lines.append(line)
-        expected, previous = line.seq + 1, line.hash
-    return Chain(tuple(lines), tuple(faults), torn)
+    return Chain(tuple(lines), tuple(faults), torn=not ends_whole)
 
 
-def _faults_of(line: Line, expected: int, previous: str, run_id: str | None) -> Iterator[str]:
+def _faults_of(line: Line, before: Line | None, run_id: str | None) -> Iterator[str]:
     if line.digest != line.hash:
         yield f"(sequence {line.seq}) was changed: its hash does not fit its content"
-    if line.seq != expected:
-        yield (
-            f"has sequence {line.seq} where {expected} was expected: "
-            "a line is missing or out of order"
-        )
-    elif line.prev != previous:
-        yield f"(sequence {line.seq}) does not follow the line before it"
+    yield from _faults_of_link(line, before)
     if run_id is not None and line.run != run_id:
         yield f"belongs to run {line.run}: the file is a copy, or was renamed"
+
+
+def _faults_of_link(line: Line, before: Line | None) -> Iterator[str]:
+    expected, previous = (before.seq + 1, before.hash) if before is not None else (1, GENESIS)
+    if line.seq != expected:
+        missing = "a line is missing or out of order"
+        yield f"has sequence {line.seq} where {expected} was expected: {missing}"
+    elif line.prev != previous:
+        yield f"(sequence {line.seq}) does not follow the line before it"
 
 
 def anchor_faults(chain: Chain, head: Head) -> tuple[str, ...]:
@@ -114,18 +115,21 @@ def needs_anchor(chain: Chain) -> bool:
     before the lock. If that start fails, the run may end without an anchor.
     """
     contents = [line.content for line in chain.lines]
-    if any(isinstance(content, LockTaken) for content in contents):
-        return True
     starts = {
         content.effect_id
         for content in contents
         if isinstance(content, EffectIntended) and starts_platform(content.effect)
     }
-    return any(
-        content.status in ("ok", "noop") or content.effect_id not in starts
-        for content in contents
-        if isinstance(content, EffectEnded)
-    )
+    return any(_shows_lock(content, starts) for content in contents)
+
+
+def _shows_lock(content: Content | None, starts: Set[str]) -> bool:
+    """Whether a run has this content only after it took the lock."""
+    if isinstance(content, LockTaken):
+        return True
+    if not isinstance(content, EffectEnded):
+        return False
+    return content.status in ("ok", "noop") or content.effect_id not in starts
 
 
 def lines_ahead(lines: Sequence[Line], anchored: int | None) -> set[int]:
@@ -134,12 +138,15 @@ def lines_ahead(lines: Sequence[Line], anchored: int | None) -> set[int]:
     A process killed between a line and its anchor leaves one such line. An unreachable `control`
     leaves several. A forged journal may hold any number of them.
     """
-    found = {line.seq for line in lines if anchored is not None and line.seq > anchored}
+    found = _newer(lines, anchored) if anchored is not None else set()
+    # The loop starts at the newest line, because a resume line without an anchor may be forged:
+    # its `anchored` field must not be used.
     for index in range(len(lines) - 1, -1, -1):
         resumed = lines[index].content
-        # The loop starts at the newest line, because a resume line without an anchor may be forged:
-        # its `anchored` field must not be used.
         if isinstance(resumed, RunResumed) and lines[index].seq not in found:
-            earlier = lines[:index]
-            found |= {line.seq for line in earlier if line.seq > resumed.anchored}
+            found |= _newer(lines[:index], resumed.anchored)
     return found
+
+
+def _newer(lines: Sequence[Line], anchored: int) -> set[int]:
+    return {line.seq for line in lines if line.seq > anchored}

@@ -1,6 +1,7 @@
 """Parses one line of a journal. An invalid line yields a message, never an exception."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -31,6 +32,10 @@ def read_line(text: str) -> Line | str:
         return "is not a journal line: it is no JSON"
     if not isinstance(raw, dict):
         return f"is not a journal line: it is no object, but {type(raw).__name__}"
+    return _read_object(raw)
+
+
+def _read_object(raw: JsonObject) -> Line | str:
     if _is_too_deep(raw):
         return f"is not a journal line: it is nested deeper than {DEPTH_MAX} levels"
     found = _typed(raw)
@@ -43,21 +48,25 @@ def _is_too_deep(raw: JsonObject) -> bool:
     # json.loads accepts deeper nesting than json.dumps, so `line_hash` would raise RecursionError.
     level: list[object] = [raw]
     for _ in range(DEPTH_MAX):
-        held = [item for item in level if isinstance(item, dict | list)]
-        level = [
-            part for item in held for part in (item.values() if isinstance(item, dict) else item)
-        ]
+        level = [part for item in level for part in _parts(item)]
         if not level:
             return False
     return True
 
 
+def _parts(item: object) -> Iterable[object]:
+    if isinstance(item, dict):
+        return item.values()
+    return item if isinstance(item, list) else ()
+
+
 def _typed(raw: JsonObject) -> Line | list[str]:
     """Return the line, or the names of its missing and mistyped fields."""
-    kind = Opening if raw.get("type") == "run_started" else Envelope
-    envelope = _fields(raw, kind)
-    if isinstance(envelope, list):
-        return envelope
+    envelope = _fields(raw, Opening if raw.get("type") == "run_started" else Envelope)
+    return envelope if isinstance(envelope, list) else _with_content(raw, envelope)
+
+
+def _with_content(raw: JsonObject, envelope: Envelope) -> Line | list[str]:
     content = _content(raw, envelope)
     if isinstance(content, list):
         return content
@@ -81,19 +90,26 @@ def _fields(raw: JsonObject, kind: type[S]) -> S | list[str]:
 
 
 def _one_by_one(raw: JsonObject, kind: type[S]) -> S | list[str]:
-    values: JsonObject = {}
-    wrong: list[str] = []
-    for field in msgspec.structs.fields(kind):
-        if field.name not in raw:
-            wrong += [field.name] if field.required else []
-            continue
-        try:
-            values[field.name] = msgspec.convert(raw[field.name], field.type)
-        except ValueError:
-            wrong += _inner(raw[field.name], field)
+    fields = msgspec.structs.fields(kind)
+    wrong = [name for field in fields for name in _wrong_in(raw, field)]
     # `convert` also fails on an unknown key that is not valid Unicode. All known fields are valid
     # then, and the struct can be made.
-    return wrong or kind(**values)
+    return wrong or kind(**_converted(raw, fields))
+
+
+def _converted(raw: JsonObject, fields: Iterable[FieldInfo]) -> JsonObject:
+    present = (field for field in fields if field.name in raw)
+    return {field.name: msgspec.convert(raw[field.name], field.type) for field in present}
+
+
+def _wrong_in(raw: JsonObject, field: FieldInfo) -> list[str]:
+    if field.name not in raw:
+        return [field.name] if field.required else []
+    try:
+        msgspec.convert(raw[field.name], field.type)
+    except ValueError:
+        return _inner(raw[field.name], field)
+    return []
 
 
 def _inner(value: object, field: FieldInfo) -> list[str]:

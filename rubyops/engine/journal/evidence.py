@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rubyops.engine.journal.chain import Head
-from rubyops.engine.journal.judge import LONG_AGO, Found, Judge, newest_recorded
+from rubyops.engine.journal.judge import LONG_AGO, Found, JournalText, Judge, newest_recorded
 from rubyops.engine.journal.store import Journals
 from rubyops.errors import RubyopsError
 from rubyops.model.recorded import DRY_RUN_PREFIX, SEALED, UNKNOWN_COMMIT, Evidence
@@ -69,10 +69,10 @@ class EvidenceBook:
         known = self.known(suite, self.facts.commit)
         passed_over: list[Found] = []
         for run_id in known:
-            told = self._known(suite, run_id)
-            if told is not None and (told.result is not None or told.weighs):
-                return _weighed(told, passed_over, self._unknown(suite, known))
-            passed_over += [told] if told is not None else []
+            found = self._known(suite, run_id)
+            if found is not None and found.decides:
+                return _weighed(found, passed_over, self._unknown(suite, known))
+            passed_over += [found] if found is not None else []
         return Evidence(None, _doubts(passed_over, self._unknown(suite, known)))
 
     def _known(self, suite: str, run_id: str) -> Found | None:
@@ -81,42 +81,45 @@ class EvidenceBook:
         A missing, damaged or cut-off journal may hide a failure, so its doubt hides older results.
         """
         try:
-            raw, whole = self.journals.read(run_id)
+            text = self._read(run_id)
         except RubyopsError as error:
             doubt = f"control knows the run {run_id}, and its end cannot be told: {error.message}"
             return Found(LONG_AGO, None, doubt, weighs=True)
-        recorded = newest_recorded(suite, raw, self.facts.commit)
+        recorded = newest_recorded(suite, text.raw, self.facts.commit)
         if recorded is None or recorded.line.commit != self.facts.commit:
-            return self._unended(suite, run_id, raw, whole=whole)
-        told = self._judge.judge(suite, run_id, raw, whole=whole)
+            return self._unended(suite, text)
         # `control` knows that the run belongs to this environment and commit. A journal that says
         # otherwise is suspicious, so it hides older results.
         foreign = self._judge.foreign(recorded.line) is not None
-        return replace(told, weighs=told.weighs or foreign)
+        found = self._judge.judge(suite, text)
+        return replace(found, weighs=found.weighs or foreign)
 
-    def _unended(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> Found | None:
-        why = self._judge.unended(suite, run_id, raw, whole=whole)
+    def _read(self, run_id: str) -> JournalText:
+        raw, whole = self.journals.read(run_id)
+        return JournalText(run_id, raw, whole)
+
+    def _unended(self, suite: str, text: JournalText) -> Found | None:
+        why = self._judge.unended(suite, text)
         if why is None:
             return None
-        return Found(LONG_AGO, None, f"found {run_id}, not believed: {why}", weighs=True)
+        return Found(LONG_AGO, None, f"found {text.run_id}, not believed: {why}", weighs=True)
 
     def _others(self, suite: str, known: Sequence[str]) -> list[Found]:
         """Judge the journals of all runs that are not in `known`, newest first."""
-        found: list[Found] = []
-        for run_id in reversed(self.journals.runs()[-JOURNALS_READ_MAX:]):
-            if run_id in known:
-                continue
-            try:
-                raw, whole = self.journals.read(run_id)
-            except RubyopsError as error:
-                # The suite of an unreadable journal is unknown, so the journal is reported and
-                # hides no result.
-                doubt = f"found {run_id}, not believed: {error.message}"
-                found.append(Found(LONG_AGO, None, doubt))
-                continue
-            if any(suite in text and "recorded" in text for text in raw):
-                found.append(self._judge.judge(suite, run_id, raw, whole=whole))
-        return found
+        runs = reversed(self.journals.runs()[-JOURNALS_READ_MAX:])
+        judged = (self._other(suite, run_id) for run_id in runs if run_id not in known)
+        return [found for found in judged if found is not None]
+
+    def _other(self, suite: str, run_id: str) -> Found | None:
+        try:
+            text = self._read(run_id)
+        except RubyopsError as error:
+            # The suite of an unreadable journal is unknown, so the journal is reported and hides
+            # no result.
+            return Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
+        if any(suite in line and "recorded" in line for line in text.raw):
+            return self._judge.judge(suite, text)
+        return None
 
     def _unknown(self, suite: str, known: Sequence[str]) -> list[Found]:
         """Judge the journals that `control` does not know, and turn their results into doubts."""

@@ -10,6 +10,7 @@ from rubyops.effects.base import AnyEffect
 from rubyops.engine.effect_data import from_data
 from rubyops.engine.journal.chain import lines_ahead
 from rubyops.engine.journal.lines import (
+    Content,
     EffectEnded,
     EffectIntended,
     Line,
@@ -71,16 +72,18 @@ class StepRecord:
         anew under new numbers, because the cause of the failure has to be fixed first, and the fix
         changes the facts.
         """
-        for offset in range(len(self.effects)):
-            number = self.first + offset
-            outcome = self.outcomes.get(number)
-            if outcome in DONE:
-                continue
-            begun = number in self.intents
-            if outcome in NOT_DONE or (number == self.first and not begun):
-                return None
-            return Remaining(number, tuple(map(from_data, self.effects[offset:])), begun)
+        for number in range(self.first, self.first + len(self.effects)):
+            if self.outcomes.get(number) not in DONE:
+                return self._remaining_from(number)
         return Remaining(self.last + 1, (), in_doubt=False) if self.effects else None
+
+    def _remaining_from(self, number: int) -> Remaining | None:
+        has_failed = self.outcomes.get(number) in NOT_DONE
+        has_begun = number in self.intents
+        if has_failed or (number == self.first and not has_begun):
+            return None
+        effects = map(from_data, self.effects[number - self.first :])
+        return Remaining(number, tuple(effects), has_begun)
 
 
 @dataclass(frozen=True)
@@ -144,11 +147,14 @@ def fold(history: History, line: Line, *, seen: bool = True) -> History:
     If `control` has not `seen` the line, only an intent counts. Its effect may have been carried
     out before the anchor was written, so the effect is in doubt and its number is used up.
     """
-    content = line.content
     if line.commit not in history.commits:
         history = replace(history, commits=(*history.commits, line.commit))
-    if not seen and not isinstance(content, EffectIntended):
+    if not seen and not isinstance(line.content, EffectIntended):
         return history
+    return _with_content(history, line.content)
+
+
+def _with_content(history: History, content: Content | None) -> History:
     match content:
         case RunResumed():
             return replace(history, state=INTERRUPTED, exit_code=None)
@@ -179,14 +185,22 @@ def _after(record: StepRecord, content: StepContent) -> StepRecord:
     match content:
         case StepPlanned():
             return replace(record, effects=content.effects, first=content.first)
-        case EffectIntended(number=number):
-            outcomes = {key: told for key, told in record.outcomes.items() if key != number}
-            intents = record.intents | {number}
-            last = max(record.last, number)
-            return replace(record, intents=intents, outcomes=outcomes, last=last)
+        case EffectIntended():
+            return _intended(record, content.number)
         case EffectEnded():
             return replace(record, outcomes={**record.outcomes, content.number: content.status})
         case StepFinished():
             status, summary, details = content.status, content.summary, content.details
             return replace(record, status=status, summary=summary, details=details)
     return record
+
+
+def _intended(record: StepRecord, number: int) -> StepRecord:
+    """Add an intent; an outcome of an earlier try of the same effect does not count any more."""
+    outcomes = {key: status for key, status in record.outcomes.items() if key != number}
+    return replace(
+        record,
+        intents=record.intents | {number},
+        outcomes=outcomes,
+        last=max(record.last, number),
+    )

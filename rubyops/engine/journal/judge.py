@@ -4,7 +4,7 @@ The journal must be intact and match its anchor. The result must belong to this 
 environment, and must not lie in the future. A flow result must also agree with the run's steps.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -50,6 +50,24 @@ class Found:
     doubt: str = ""
     weighs: bool = False
 
+    @property
+    def decides(self) -> bool:
+        """Whether older results do not count, because of this result or doubt."""
+        return self.result is not None or self.weighs
+
+
+@dataclass(frozen=True)
+class JournalText:
+    """The unparsed lines of a run's journal; `whole` is False if the last has no newline."""
+
+    run_id: str
+    raw: Sequence[str]
+    whole: bool
+
+    def chain(self) -> Chain:
+        """Parse the lines and check their hash chain."""
+        return read_chain(self.raw, ends_whole=self.whole, run_id=self.run_id)
+
 
 @dataclass(frozen=True)
 class Recorded:
@@ -57,6 +75,16 @@ class Recorded:
 
     line: Line
     result: JsonObject
+
+    def with_origin(self) -> JsonObject:
+        """Return the result with its run, its commit and the time of the line."""
+        return {
+            **self.result,
+            "recorded_at": self.line.time,
+            "run": self.line.run,
+            "commit": self.line.commit,
+            "passed": self.result.get("passed") is True,
+        }
 
 
 @dataclass(frozen=True)
@@ -73,22 +101,21 @@ class Judge:
     command: FindCommand
     now: Callable[[], datetime]
 
-    def judge(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> Found:
+    def judge(self, suite: str, text: JournalText) -> Found:
         """Return the journal's trusted result of the suite, or a doubt that names the run."""
-        found = self._judged(suite, run_id, raw, whole=whole)
+        found = self._judged(suite, text)
         if found.result is not None:
             return found
-        return replace(found, doubt=f"found in {run_id}, not believed: {found.doubt}")
+        return replace(found, doubt=f"found in {text.run_id}, not believed: {found.doubt}")
 
-    def _judged(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> Found:
-        recorded = newest_recorded(suite, raw, self.facts.commit)
-        foreign = self.foreign(recorded.line) if recorded is not None else None
-        if recorded is not None and foreign is not None:
-            return Found(recorded.line.at, None, foreign)
-        chain = read_chain(raw, ends_whole=whole, run_id=run_id)
+    def _judged(self, suite: str, text: JournalText) -> Found:
+        recorded = newest_recorded(suite, text.raw, self.facts.commit)
         if recorded is None:
-            return Found(LONG_AGO, None, _without_record(chain))
-        return self._proved(suite, recorded, chain)
+            return Found(LONG_AGO, None, _without_record(text.chain()))
+        foreign = self.foreign(recorded.line)
+        if foreign is not None:
+            return Found(recorded.line.at, None, foreign)
+        return self._proved(suite, recorded, text.chain())
 
     def _proved(self, suite: str, recorded: Recorded, chain: Chain) -> Found:
         at, unproved = recorded.line.at, self._unproved(suite, recorded.line, chain)
@@ -110,10 +137,10 @@ class Judge:
             return f"it was recorded at {line.time}, which is yet to come"
         return None
 
-    def unended(self, suite: str, run_id: str, raw: Sequence[str], *, whole: bool) -> str | None:
+    def unended(self, suite: str, text: JournalText) -> str | None:
         """Return why a run without a recorded result may have failed; None if nothing shows it."""
-        chain = read_chain(raw, ends_whole=whole, run_id=run_id)
-        faults = [*chain.faults, *anchor_faults(chain, self.head(run_id))]
+        chain = text.chain()
+        faults = [*chain.faults, *anchor_faults(chain, self.head(text.run_id))]
         if faults:
             return f"its journal is not sound ({faults[0]})"
         if chain.newer:
@@ -126,12 +153,7 @@ class Judge:
     def _begun(self, suite: str, chain: Chain) -> str | None:
         """Return a message if this commit began a step of the suite; else None."""
         playbook = read_history(chain.lines).playbook.restore(self.command)
-        steps = {step.id for step in self._steps_of(suite, playbook)}
-        begun = [
-            (line.commit, line.content.step)
-            for line in chain.lines
-            if isinstance(line.content, StepStarted) and line.content.step in steps
-        ]
+        begun = _begun_of({step.id for step in self._steps_of(suite, playbook)}, chain)
         if all(commit != self.facts.commit for commit, _ in begun):
             return None
         return f"its run began {begun[-1][1]} and did not come to an end"
@@ -176,24 +198,17 @@ class Judge:
 
         Raises `Refused` if the result says passed, and the run's steps or code contradict it.
         """
-        line = recorded.line
-        told: JsonObject = {
-            **recorded.result,
-            "recorded_at": line.time,
-            "run": line.run,
-            "commit": line.commit,
-            "passed": recorded.result.get("passed") is True,
-        }
-        if not suite.startswith(FLOWS_PREFIX):
-            return told
-        head = self.head(line.run)
+        result = recorded.with_origin()
+        return self._with_flows(suite, result, chain) if suite.startswith(FLOWS_PREFIX) else result
+
+    def _with_flows(self, suite: str, result: JsonObject, chain: Chain) -> JsonObject:
+        head = self.head(str(result["run"]))
         history = read_history(chain.lines, anchored=head[0] if head else 0)
         flows = self._flows(suite, history)
-        told |= {"flows": flows, "playbook": history.playbook.name}
-        if told["passed"]:
+        if result["passed"]:
             _demand_whole(history, flows)
-            self._demand_code(told)
-        return told
+            self._demand_code(result)
+        return result | {"flows": flows, "playbook": history.playbook.name}
 
     def _flows(self, suite: str, history: History) -> dict[str, str]:
         """Return the status of each flow by its name, taken from the journal's step results."""
@@ -212,13 +227,11 @@ class Judge:
             raise NotShipped(
                 f"its playbook {stored.name!r} is not one that ships: {error.message}"
             ) from None
-        ours = StoredPlaybook.of(playbook)
-        if (stored.kind, ours.kind, stored.steps) != ("rollout", "rollout", ours.steps):
-            raise NotShipped(
-                f"its steps are not those of the rollout {stored.name} that ships, "
-                "whole and unchanged"
-            )
-        return playbook
+        if _is_same_rollout(stored, StoredPlaybook.of(playbook)):
+            return playbook
+        raise NotShipped(
+            f"its steps are not those of the rollout {stored.name} that ships, whole and unchanged"
+        )
 
     def _demand_code(self, told: JsonObject) -> None:
         code = told.get("code")
@@ -235,11 +248,24 @@ class Judge:
         return [step for step, name in named if name == suite]
 
 
+def _is_same_rollout(stored: StoredPlaybook, ours: StoredPlaybook) -> bool:
+    return (stored.kind, ours.kind, stored.steps) == ("rollout", "rollout", ours.steps)
+
+
+def _begun_of(steps: Set[str], chain: Chain) -> list[tuple[str, str]]:
+    """Return commit and step of each line that begins one of the steps."""
+    return [
+        (line.commit, line.content.step)
+        for line in chain.lines
+        if isinstance(line.content, StepStarted) and line.content.step in steps
+    ]
+
+
 def _demand_whole(history: History, flows: Mapping[str, str]) -> None:
-    open_flows = [f"{name} {status}" for name, status in flows.items() if status not in DONE]
-    if open_flows or not flows:
-        told = ", ".join(open_flows) or "no flow at all"
-        raise Refused(f"it says passed, and its journal says: {told}")
+    failed = [f"{name} {status}" for name, status in flows.items() if status not in DONE]
+    if failed or not flows:
+        found = ", ".join(failed) or "no flow at all"
+        raise Refused(f"it says passed, and its journal says: {found}")
     if history.state != "finished":
         raise Refused(f"its run did not come to a good end ({history.state})")
 
@@ -250,13 +276,13 @@ def _without_record(chain: Chain) -> str:
 
 def newest_recorded(suite: str, raw: Sequence[str], commit: str) -> Recorded | None:
     """Return the suite's newest result of this commit, else of any commit; None without one."""
-    read = [read_line(text) for text in reversed(raw) if suite in text]
-    found = [
-        Recorded(line, line.content.result)
-        for line in read
-        if isinstance(line, Line)
-        and isinstance(line.content, SuiteRecorded)
-        and line.content.suite == suite
-    ]
+    lines = (read_line(text) for text in reversed(raw) if suite in text)
+    found = [recorded for line in lines if (recorded := _recorded_in(line, suite)) is not None]
     of_commit = (recorded for recorded in found if recorded.line.commit == commit)
     return next(of_commit, found[0] if found else None)
+
+
+def _recorded_in(line: Line | str, suite: str) -> Recorded | None:
+    if isinstance(line, str) or not isinstance(line.content, SuiteRecorded):
+        return None
+    return Recorded(line, line.content.result) if line.content.suite == suite else None

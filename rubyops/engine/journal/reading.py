@@ -33,7 +33,10 @@ def read_journal(journals: Journals, run_id: str) -> Reading:
         raw, whole = journals.read(run_id)
     except JournalUnreadable as error:
         return Reading(run_id, Chain((), (error.message,), torn=False), None, (error.message,))
-    chain = read_chain(raw, ends_whole=whole, run_id=run_id)
+    return _reading(run_id, read_chain(raw, ends_whole=whole, run_id=run_id))
+
+
+def _reading(run_id: str, chain: Chain) -> Reading:
     if chain.newer:
         return Reading(run_id, chain, None, chain.faults)
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rubyops.engine.journal.chain import Chain, anchor_faults
+from rubyops.engine.journal.chain import Chain, Head, anchor_faults
 from rubyops.engine.journal.lines import Content
 from rubyops.engine.journal.reading import read_journal
 from rubyops.engine.journal.store import JournalFile, Journals
@@ -56,13 +56,17 @@ class Remark:
         """
         reading, head = read_journal(self.journals, run_id), self.control.head(run_id)
         faults = [*reading.faults, *anchor_faults(reading.chain, head)]
-        kept = reading.chain.lines
-        if not faults and head is None:
-            faults = ["control has no anchor of it"]
-        elif not faults and head is not None and kept[-1].seq != head[0]:
-            faults = [f"it ends at line {kept[-1].seq}, and control has seen line {head[0]} last"]
-        if faults:
-            raise Refused(
-                f"it is not the one that control knows ({faults[0]}), so it was not touched"
-            )
+        fault = faults[0] if faults else _unlike_anchor(reading.chain, head)
+        if fault is not None:
+            raise Refused(f"it is not the one that control knows ({fault}), so it was not touched")
         return reading.chain
+
+
+def _unlike_anchor(chain: Chain, head: Head) -> str | None:
+    """Return why the last line of the journal is not the anchored one, or None."""
+    if head is None:
+        return "control has no anchor of it"
+    last = chain.lines[-1].seq
+    if last != head[0]:
+        return f"it ends at line {last}, and control has seen line {head[0]} last"
+    return None

@@ -60,7 +60,13 @@ class Journal:
 
     def write(self, content: Content) -> None:
         """Append one line; return once it is on the disk. Raises `JournalUnwritable`."""
-        line = {
+        line = self._line(content)
+        digest = line_hash(line)
+        if self._append(json.dumps({**line, "hash": digest}, separators=(",", ":"))):
+            self._advance(digest)
+
+    def _line(self, content: Content) -> JsonObject:
+        return {
             "v": FORMAT,
             "seq": self.sequence + 1,
             "prev": self.head,
@@ -69,9 +75,8 @@ class Journal:
             **_clean(self._origin),
             **_clean(content),
         }
-        digest = line_hash(line)
-        if not self._append(json.dumps({**line, "hash": digest}, separators=(",", ":"))):
-            return
+
+    def _advance(self, digest: str) -> None:
         self.sequence, self.head = self.sequence + 1, digest
         self._hashes[self.sequence] = digest
         if self._anchor is not None:
