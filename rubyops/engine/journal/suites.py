@@ -43,9 +43,15 @@ def record_rollout(
         steps = {result.id: result.status for result in results if named.get(result.id) == suite}
         passed = _passed(steps)
         if passed is not None:
-            code = _code(ports.read) if passed else {}
-            result = {"passed": passed, "steps": steps, **code}
-            journal.write(SuiteRecorded(suite=suite, result=result))
+            _record(suite, steps, ports.read, journal, passed=passed)
+
+
+def _record(
+    suite: str, steps: Mapping[str, Status], read: Read, journal: Journal, *, passed: bool
+) -> None:
+    code = _code(read) if passed else {}
+    result = {"passed": passed, "steps": steps, **code}
+    journal.write(SuiteRecorded(suite=suite, result=result))
 
 
 def _passed(steps: Mapping[str, Status]) -> bool | None:

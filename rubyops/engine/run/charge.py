@@ -15,7 +15,7 @@ from rubyops.engine.journal.history import History
 from rubyops.engine.journal.writer import Journal
 from rubyops.engine.run.lease import Lease
 from rubyops.errors import Overruled, Refused, RubyopsError, TimedOut
-from rubyops.model.freeze import NO_FREEZE, is_stricter
+from rubyops.model.freeze import NO_FREEZE, FreezeState, is_stricter
 from rubyops.ports import Holder
 from rubyops.stop_signal import StopSignal
 
@@ -69,13 +69,15 @@ class Charge:
             return False
         self._lease = Lease(self._ports.control, self._run_id, self._holder)
         self.anchor()
-        state = self._ports.control.freeze()
-        self._epoch = state.epoch
-        token = self._lease.token
-        taken = lines.LockTaken(token=token, freeze_epoch=state.epoch, freeze_level=state.level)
-        self._journal.write(taken)
+        self._journal_lock(self._lease.token)
         self.fence()
         return True
+
+    def _journal_lock(self, token: int) -> None:
+        state = self._ports.control.freeze()
+        self._epoch = state.epoch
+        taken = lines.LockTaken(token=token, freeze_epoch=state.epoch, freeze_level=state.level)
+        self._journal.write(taken)
 
     def anchor(self) -> None:
         """Store the journal's newest line in `control` now, and after each new line."""
@@ -95,13 +97,7 @@ class Charge:
         self._lease.check()
         state = self._ports.control.freeze()
         if self._epoch is not None and state.epoch != self._epoch:
-            raise Overruled(
-                f"{state.changed_by} changed the freeze to {state.level} in run {state.run_id} "
-                f"({state.reason or 'no reason given'}) while this run was under way; "
-                "it changes nothing any more",
-                next_command="rubyops status",
-                details={"run": state.run_id, "level": state.level, "epoch": state.epoch},
-            )
+            raise _overruled(state)
 
     def knows(self, epoch: int) -> None:
         """Remember the freeze epoch that an effect of this run has set."""
@@ -133,6 +129,16 @@ class Charge:
             return
 
 
+def _overruled(state: FreezeState) -> Overruled:
+    return Overruled(
+        f"{state.changed_by} changed the freeze to {state.level} in run {state.run_id} "
+        f"({state.reason or 'no reason given'}) while this run was under way; "
+        "it changes nothing any more",
+        next_command="rubyops status",
+        details={"run": state.run_id, "level": state.level, "epoch": state.epoch},
+    )
+
+
 def raise_fence(
     ports: EnginePorts, token: int, say: Callable[[str], None], stop: StopSignal
 ) -> None:
@@ -147,16 +153,20 @@ def raise_fence(
         except TimedOut as late:
             holders = ports.fence.holders()
             if time.monotonic() - began >= FENCE_SECONDS:
-                raise TimedOut(
-                    f"the fence is still held after {FENCE_SECONDS:g} s, by: {holders}. "
-                    "This run is not in charge, and changed nothing",
-                    next_command="rubyops status",
-                ) from late
+                raise _still_held(holders) from late
         if holders != told:
             say(f"the fence is held by {holders}")
             told = holders
         stop.wait(FENCE_PAUSE_SECONDS)
         stop.raise_if_set()
+
+
+def _still_held(holders: str) -> TimedOut:
+    return TimedOut(
+        f"the fence is still held after {FENCE_SECONDS:g} s, by: {holders}. "
+        "This run is not in charge, and changed nothing",
+        next_command="rubyops status",
+    )
 
 
 def refuse_other_freeze(
@@ -169,12 +179,14 @@ def refuse_other_freeze(
     """
     state, own = ports.control.freeze(), ports.control.last_freeze_of(run_id)
     began_under = history.began_under[0] if history.began_under else NO_FREEZE
-    if own is not None and state.epoch == own[0]:
-        return
-    if own is None and not is_stricter(state.level, began_under):
-        return
-    left = f"left it at {own[1]}, epoch {own[0]}" if own else f"began under {began_under}"
-    raise Refused(
+    if own is None and is_stricter(state.level, began_under):
+        raise _changed_since(state, f"began under {began_under}", next_command)
+    if own is not None and state.epoch != own[0]:
+        raise _changed_since(state, f"left it at {own[1]}, epoch {own[0]}", next_command)
+
+
+def _changed_since(state: FreezeState, left: str, next_command: str) -> Refused:
+    return Refused(
         f"the freeze was changed since by {state.changed_by} in run {state.run_id} "
         f"(now {state.level}, epoch {state.epoch}); this run {left}: it is not resumed",
         next_command=next_command,

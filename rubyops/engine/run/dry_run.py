@@ -45,18 +45,27 @@ class DryRun:
                 self.reporter.step_finished(result, 0.0)
             code = _exit_code(results, self.plan, decisive=self._decisive)
             self._journal_results(results, proof, code)
-            return RunReport(
-                run_id=self.run_id,
-                playbook=self.plan.playbook.name,
-                environment=self.ports.read.environment.name,
-                started_at=started,
-                finished_at=datetime.now(UTC),
-                plan_digest=self.plan.digest,
-                state="planned",
-                exit_code=code,
-                results=results,
-                proof=proof,
-            )
+            return self._report(started, results, proof, code)
+
+    def _report(
+        self,
+        started: datetime,
+        results: tuple[StepResult, ...],
+        proof: JsonObject,
+        code: ExitCode,
+    ) -> RunReport:
+        return RunReport(
+            run_id=self.run_id,
+            playbook=self.plan.playbook.name,
+            environment=self.ports.read.environment.name,
+            started_at=started,
+            finished_at=datetime.now(UTC),
+            plan_digest=self.plan.digest,
+            state="planned",
+            exit_code=code,
+            results=results,
+            proof=proof,
+        )
 
     @property
     def _decisive(self) -> bool:
@@ -71,10 +80,7 @@ class DryRun:
             outcome = (found.status, found.summary, found.details)
             return StepResult(step.id, step.title, *outcome, step.covers)
         result = planned_result(plan)
-        if not plan.plays:
-            return result
-        words = "must write on canary players, so a dry-run cannot decide it"
-        return replace(result, status="inconclusive", summary=f"{words}: {result.summary}")
+        return _undecided(result) if plan.plays else result
 
     def _journal_results(
         self, results: tuple[StepResult, ...], proof: JsonObject, code: ExitCode
@@ -84,6 +90,11 @@ class DryRun:
         self.journal.write(ended)
         record_facts(self.plan.steps, self.ports, self.journal)
         self.journal.write(lines.RunFinished(state="planned", exit_code=int(code)))
+
+
+def _undecided(result: StepResult) -> StepResult:
+    words = "must write on canary players, so a dry-run cannot decide it"
+    return replace(result, status="inconclusive", summary=f"{words}: {result.summary}")
 
 
 @contextlib.contextmanager

@@ -27,14 +27,21 @@ class NextLine:
 
     def after(self, error: RubyopsError | None) -> str | None:
         """Return the command to type after this error; None after a run that finished."""
-        name = self.playbook.name
+        if error is None:
+            return None
         if isinstance(error, Overruled) and TAKE_OVER in self.playbook.parameters:
-            taken_over = self.of(f"run {name} --set {TAKE_OVER}={self.run_id}")
-            return f"{self.of('status')}   |   {taken_over}"
-        if error is None or error.next_command or isinstance(error, LockLost):
-            return error.next_command if error else None
-        is_resumable = KINDS[self.playbook.kind].resumable
-        return self.of(f"runs resume {self.run_id}" if is_resumable else f"run {name}")
+            return f"{self.of('status')}   |   {self._take_over()}"
+        if error.next_command or isinstance(error, LockLost):
+            return error.next_command
+        return self._again()
+
+    def _take_over(self) -> str:
+        return self.of(f"run {self.playbook.name} --set {TAKE_OVER}={self.run_id}")
+
+    def _again(self) -> str:
+        if KINDS[self.playbook.kind].resumable:
+            return self.of(f"runs resume {self.run_id}")
+        return self.of(f"run {self.playbook.name}")
 
 
 def state_of(error: RubyopsError | None) -> str:

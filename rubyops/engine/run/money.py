@@ -6,7 +6,7 @@ from typing import Literal
 from rubyops.engine.engine_ports import EnginePorts
 from rubyops.engine.report import Reporter
 from rubyops.engine.run.ending import NextLine
-from rubyops.engine.run.perform import Performer
+from rubyops.engine.run.perform import NumberedEffect, Performer
 from rubyops.engine.run.state import StepState
 from rubyops.errors import Refused, RubyopsError
 from rubyops.model.finding import Finding
@@ -28,9 +28,12 @@ class MoneyWatch:
             return
         name, finding = broken
         self._brake(state, name, finding)
-        raise Refused(
-            f"money invariant {name} does not hold {when} step {state.step.id}: "
-            f"{finding.summary}. Money is {self.ports.freeze().verdict.sentence}",
+        raise self._refused(name, finding, f"{when} step {state.step.id}")
+
+    def _refused(self, name: str, finding: Finding, moment: str) -> Refused:
+        return Refused(
+            f"money invariant {name} does not hold {moment}: {finding.summary}. "
+            f"Money is {self.ports.freeze().verdict.sentence}",
             next_command=self.next_line.of("reconcile ledger"),
             details={"invariant": name, **finding.details},
         )
@@ -40,7 +43,7 @@ class MoneyWatch:
         try:
             effect = self.ports.guard.brake(name, finding)
             if effect is not None:
-                number = state.last_number + 1
-                self.performer.perform(state.step.id, number, effect, guard=True)
+                wanted = NumberedEffect(state.step.id, state.last_number + 1, effect)
+                self.performer.perform(wanted, guard=True)
         except RubyopsError as fault:
             self.reporter.note(f"the freeze is not confirmed: {fault.message}")

@@ -25,6 +25,15 @@ class RunIdentity:
     owner: str = ""
 
 
+@dataclass(frozen=True)
+class NumberedEffect:
+    """An effect of a step, and its number within the step."""
+
+    step_id: str
+    number: int
+    effect: AnyEffect
+
+
 @dataclass
 class Performer:
     """Carries out the effects of one run.
@@ -42,49 +51,42 @@ class Performer:
     tell_taken_over: Callable[[str], None]
     _count: int = field(default=0, init=False)
 
-    def resolve(self, step_id: str, number: int, effect: AnyEffect) -> Outcome | None:
+    def resolve(self, doubted: NumberedEffect) -> Outcome | None:
         """Return an outcome if the effect in doubt was applied; None if it must be carried out."""
-        identity = self._identity(step_id, number, effect)
-        if effect.in_doubt(self.ports.read) != "applied":
+        identity = self._identity(doubted)
+        if doubted.effect.in_doubt(self.ports.read) != "applied":
             return None
         self._count += 1
-        outcome = Outcome("ok", f"found done: {effect.describe()}")
-        self._end(step_id, number, identity, outcome)
+        outcome = Outcome("ok", f"found done: {doubted.effect.describe()}")
+        self._end(doubted, identity, outcome)
         return outcome
 
-    def perform(
-        self, step_id: str, number: int, effect: AnyEffect, *, guard: bool = False
-    ) -> Outcome:
+    def perform(self, wanted: NumberedEffect, *, guard: bool = False) -> Outcome:
         """Carry out an effect.
 
         With `guard` the effect is the freeze for a broken invariant. It is carried out without a
         check of lock and freeze epoch, because it must work even after another run took over.
         """
         self._count += 1
-        identity = self._identity(step_id, number, effect, guard=guard)
-        self._intend(step_id, number, effect, identity, guard=guard)
-        outcome = self._carry_out(step_id, number, effect, identity)
+        identity = self._identity(wanted, guard=guard)
+        self._intend(wanted, identity, guard=guard)
+        outcome = self._carry_out(wanted, identity)
         if isinstance(epoch := outcome.details.get("epoch"), int):
             self.charge.knows(epoch)
         failpoint.reach("after-effect", self._count)
-        self._end(step_id, number, identity, outcome)
+        self._end(wanted, identity, outcome)
         failpoint.reach("after-outcome", self._count)
         return outcome
 
-    def _identity(
-        self, step_id: str, number: int, effect: AnyEffect, *, guard: bool = False
-    ) -> EffectIdentity:
+    def _identity(self, wanted: NumberedEffect, *, guard: bool = False) -> EffectIdentity:
         """Check lock and freeze, and return the identity under which the effect acts."""
         token = self.charge.token
-        if token is None and effect.traits.needs_lock:
-            raise Unreachable(
-                "control does not answer, so the lock of the environment cannot be taken",
-                next_command=self.up_line,
-            )
+        if token is None and wanted.effect.traits.needs_lock:
+            raise self._without_lock()
         if not guard:
             self.charge.hold()
         return EffectIdentity(
-            f"{self.run.run_id}/{step_id}/{number}",
+            f"{self.run.run_id}/{wanted.step_id}/{wanted.number}",
             self.run.run_id,
             token or 0,
             self.run.holder.who,
@@ -92,49 +94,47 @@ class Performer:
             None if guard else self.charge.epoch,
         )
 
-    def _intend(
-        self,
-        step_id: str,
-        number: int,
-        effect: AnyEffect,
-        identity: EffectIdentity,
-        *,
-        guard: bool,
-    ) -> None:
+    def _without_lock(self) -> Unreachable:
+        return Unreachable(
+            "control does not answer, so the lock of the environment cannot be taken",
+            next_command=self.up_line,
+        )
+
+    def _intend(self, wanted: NumberedEffect, identity: EffectIdentity, *, guard: bool) -> None:
+        words = wanted.effect.describe()
         failpoint.reach("before-intent", self._count)
         intended = lines.EffectIntended(
-            step=step_id,
-            number=number,
+            step=wanted.step_id,
+            number=wanted.number,
             effect_id=identity.effect_id,
-            effect=to_data(effect),
-            words=effect.describe(),
+            effect=to_data(wanted.effect),
+            words=words,
             token=identity.token,
             guard=guard,
         )
         self.journal.write(intended)
         failpoint.reach("after-intent", self._count)
-        self.reporter.effect_started(identity.effect_id, effect.describe())
+        self.reporter.effect_started(identity.effect_id, words)
 
-    def _carry_out(
-        self, step_id: str, number: int, effect: AnyEffect, identity: EffectIdentity
-    ) -> Outcome:
+    def _carry_out(self, wanted: NumberedEffect, identity: EffectIdentity) -> Outcome:
         try:
-            self.charge.note(effect)
-            outcome = self.ports.carry_out(effect, self._context(identity))
-            if effect.traits.renews_lock:
-                self.charge.renew(effect)
+            return self._act(wanted.effect, identity)
         except Interrupted:
             raise
         except RubyopsError as error:
             failed = Outcome(status_of(error), error.message, error.details)
-            self._end(step_id, number, identity, failed)
+            self._end(wanted, identity, failed)
             raise
         except Exception as fault:
-            unknown = OutcomeUnknown(
-                f"{effect.describe()} ended in an unexpected {type(fault).__name__}: {fault}"
-            )
-            self._end(step_id, number, identity, Outcome("unknown", unknown.message))
+            unknown = _unknown(wanted.effect, fault)
+            self._end(wanted, identity, Outcome("unknown", unknown.message))
             raise unknown from fault
+
+    def _act(self, effect: AnyEffect, identity: EffectIdentity) -> Outcome:
+        self.charge.note(effect)
+        outcome = self.ports.carry_out(effect, self._context(identity))
+        if effect.traits.renews_lock:
+            self.charge.renew(effect)
         return outcome
 
     def _context(self, identity: EffectIdentity) -> EffectContext:
@@ -148,14 +148,20 @@ class Performer:
             self.tell_taken_over,
         )
 
-    def _end(self, step_id: str, number: int, identity: EffectIdentity, outcome: Outcome) -> None:
-        ended = lines.EffectEnded(
-            step=step_id,
-            number=number,
+    def _end(self, ended: NumberedEffect, identity: EffectIdentity, outcome: Outcome) -> None:
+        line = lines.EffectEnded(
+            step=ended.step_id,
+            number=ended.number,
             effect_id=identity.effect_id,
             status=outcome.status,
             summary=outcome.summary,
             details=outcome.details,
         )
-        self.journal.write(ended)
+        self.journal.write(line)
         self.reporter.effect_finished(identity.effect_id, outcome)
+
+
+def _unknown(effect: AnyEffect, fault: Exception) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{effect.describe()} ended in an unexpected {type(fault).__name__}: {fault}"
+    )

@@ -1,5 +1,7 @@
 """Decides whether a run may be resumed from its journal, and rebuilds its playbook."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from rubyops.engine.engine_ports import EnginePorts
@@ -17,13 +19,11 @@ def resumable(reading: Reading, ports: EnginePorts) -> tuple[Chain, int]:
     anchor in `control`.
     """
     run_id, chain = reading.run_id, reading.chain
-    if reading.faults:
-        raise _unsound(run_id, reading.faults[0])
+    _refuse_faults(run_id, reading.faults)
     _refuse_newer(run_id, chain)
     _refuse_elsewhere(run_id, chain, ports.read.environment.name)
     head = _head(chain, run_id, ports)
-    for fault in anchor_faults(chain, head):
-        raise _unsound(run_id, fault)
+    _refuse_faults(run_id, anchor_faults(chain, head))
     return chain, head[0] if head is not None else 0
 
 
@@ -49,6 +49,11 @@ def restored(history: History, ports: EnginePorts) -> Playbook:
             f"the steps of {history.run_id} cannot be read by this version ({error}); "
             "nothing was changed"
         ) from error
+
+
+def _refuse_faults(run_id: str, faults: Sequence[str]) -> None:
+    if faults:
+        raise _unsound(run_id, faults[0])
 
 
 def _refuse_newer(run_id: str, chain: Chain) -> None:

@@ -130,26 +130,28 @@ def _failed(run: RunState, step: StepState, event: s.Failed) -> RunState:
 
     A stop by a signal ends the run and leaves the step unfinished, so that a resume continues it.
     """
-    error = event.error
-    is_inside = event.inside and step.phase not in ("waiting", "ended")
-    if not is_inside:
-        return replace(run, error=error)
-    if isinstance(error, Interrupted):
+    if not event.inside or step.phase in ("waiting", "ended"):
+        return replace(run, error=event.error)
+    if isinstance(event.error, Interrupted):
         stopped = replace(step, result=step.result_as(STOPPED_INSIDE))
-        return replace(run.at_step(stopped), error=error)
-    return run.at_step(step.ended(_outcome_of(error), error))
+        return replace(run.at_step(stopped), error=event.error)
+    return run.at_step(step.ended(_outcome_of(event.error), event.error))
 
 
 def _left(run: RunState, step: StepState, event: s.Left) -> RunState:
     """Go to the next step; after an error the kind of playbook decides if the run ends."""
     del event
-    after = replace(run.at_step(replace(step, phase="left")), at=_next_open(run))
+    after = replace(run.at_step(replace(step, phase="left")), at=s.next_open(run.steps, run.at + 1))
     if step.error is None:
         return _closed(after)
     error = _confirming(run, step, step.error)
-    if run.rules.goes_on_after_failure and isinstance(error, (CheckFailed, TimedOut)):
+    if run.rules.goes_on_after_failure and _is_negative(error):
         return _closed(replace(after, broken=(*run.broken, step.step.id)))
     return replace(after, error=error)
+
+
+def _is_negative(error: RubyopsError) -> bool:
+    return isinstance(error, (CheckFailed, TimedOut))
 
 
 FOLDS: dict[type[Event], Callable[[RunState, StepState, Any], RunState]] = {
@@ -217,17 +219,9 @@ def _outcome_of(error: RubyopsError) -> Outcome:
     return Outcome(status_of(error), error.message, error.details)
 
 
-def _next_open(run: RunState) -> int:
-    """Return the index of the next step that an earlier process has not finished."""
-    behind = range(run.at + 1, len(run.steps))
-    return next((at for at in behind if run.steps[at].phase != "left"), len(run.steps))
-
-
 def _confirming(run: RunState, step: StepState, error: RubyopsError) -> RubyopsError:
     """Turn a failure of the steps that freeze, or confirm the freeze, into `Refused`."""
-    confirming = run.rules.confirming_checks
-    is_one = bool(confirming) and (run.at == 0 or step.step.name in confirming)
-    if not is_one or not isinstance(error, (CheckFailed, TimedOut)):
+    if not _is_confirming(run, step) or not _is_negative(error):
         return error
     refused = Refused(
         "the freeze is not confirmed by every copy, so the rollback goes no further: "
@@ -237,6 +231,11 @@ def _confirming(run: RunState, step: StepState, error: RubyopsError) -> RubyopsE
     )
     refused.__cause__ = error
     return refused
+
+
+def _is_confirming(run: RunState, step: StepState) -> bool:
+    checks = run.rules.confirming_checks
+    return bool(checks) and (run.at == 0 or step.step.name in checks)
 
 
 def _closed(run: RunState) -> RunState:

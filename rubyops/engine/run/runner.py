@@ -23,7 +23,7 @@ from rubyops.engine.run import state as s
 from rubyops.engine.run.charge import Charge, refuse_other_freeze
 from rubyops.engine.run.ending import NextLine, journal_end, state_of
 from rubyops.engine.run.money import MoneyWatch
-from rubyops.engine.run.perform import Performer, RunIdentity
+from rubyops.engine.run.perform import NumberedEffect, Performer, RunIdentity
 from rubyops.engine.run.rules import advance, next_action
 from rubyops.errors import RubyopsError
 from rubyops.model.exit_code import ExitCode
@@ -71,7 +71,11 @@ class Runner:
         )
         self._money = MoneyWatch(ports, self._performer, self.reporter, self._next_line)
         self._state = s.begin(self.plan, self.history, self._next_line.of("status"))
-        self._doers: dict[type[s.Action], Callable[[Any], s.Event]] = {
+        self._doers = self._methods()
+
+    def _methods(self) -> dict[type[s.Action], Callable[[Any], s.Event]]:
+        """Return the method that performs each type of action."""
+        return {
             s.Enter: self._enter,
             s.AskCheck: self._ask_check,
             s.PlanNow: self._plan_now,
@@ -146,16 +150,18 @@ class Runner:
 
     def _plan_now(self, action: s.PlanNow) -> s.Event:
         self._join()
-        step = action.state.step
-        now = plan_step(step, self.ports)
-        if now.verdict == "planned" and self._charge.token is None and not self.plan.is_brake:
-            # The shown plan changed nothing, so the run has no lock yet. The step is planned again
-            # under the lock, because another run may change the facts until then.
-            now = plan_step(step, self.ports) if self._charge.take() else now
+        now = plan_step(action.state.step, self.ports)
+        # If the shown plan changed nothing, the run has no lock yet. The step is then planned again
+        # under the lock, because another run may change the facts until then.
+        if self._lacks_lock(now) and self._charge.take():
+            now = plan_step(action.state.step, self.ports)
         planned = s.PlannedNow(now)
         if self._is_accepted(planned):
             self._journal_plan(now, action.state.record.last + 1)
         return planned
+
+    def _lacks_lock(self, now: StepPlan) -> bool:
+        return now.verdict == "planned" and self._charge.token is None and not self.plan.is_brake
 
     def _is_accepted(self, planned: s.PlannedNow) -> bool:
         """Whether the rules accept the plan: a refused plan is not written to the journal."""
@@ -186,14 +192,12 @@ class Runner:
 
     def _resolve(self, action: s.ResolveDoubt) -> s.Event:
         self.stop.raise_if_set()
-        found = self._performer.resolve(action.state.step.id, action.number, action.effect)
+        found = self._performer.resolve(_numbered(action))
         return s.Resolved() if found is None else s.Performed(found)
 
     def _perform(self, action: s.Perform) -> s.Event:
         self.stop.raise_if_set()
-        return s.Performed(
-            self._performer.perform(action.state.step.id, action.number, action.effect)
-        )
+        return s.Performed(self._performer.perform(_numbered(action)))
 
     def _leave(self, action: s.Leave) -> s.Event:
         result = action.result
@@ -223,6 +227,10 @@ class Runner:
             details=error.details if error else {},
         )
         return journal_end(report, error, self.plan, self.ports, self.journal)
+
+
+def _numbered(action: s.ResolveDoubt | s.Perform) -> NumberedEffect:
+    return NumberedEffect(action.state.step.id, action.number, action.effect)
 
 
 def _unexpected(fault: Exception) -> RubyopsError:

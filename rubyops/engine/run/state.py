@@ -4,6 +4,7 @@
 event. `rules.advance` returns the state after the event (ADR 25).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -93,9 +94,18 @@ def begin(plan: Plan, history: History | None, status_line: str) -> RunState:
     """Return the state before the first action; `history` is the past of a resumed run."""
     records = history.steps if history is not None else {}
     steps = tuple(_begun(shown, records.get(shown.step.id, StepRecord())) for shown in plan.steps)
-    changed = history.changed if history is not None else False
-    at = next((at for at, step in enumerate(steps) if step.phase != "left"), len(steps))
-    return RunState(KINDS[plan.playbook.kind], steps, status_line, at=at, changed=changed)
+    return RunState(
+        KINDS[plan.playbook.kind],
+        steps,
+        status_line,
+        at=next_open(steps, 0),
+        changed=history is not None and history.changed,
+    )
+
+
+def next_open(steps: Sequence[StepState], start: int) -> int:
+    """Return the index of the first step from `start` on that is not left, else their number."""
+    return next((at for at in range(start, len(steps)) if steps[at].phase != "left"), len(steps))
 
 
 def _begun(shown: StepPlan, record: StepRecord) -> StepState:
