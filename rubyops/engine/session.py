@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rubyops.engine.engine_ports import EnginePorts
 from rubyops.engine.journal import lines
-from rubyops.engine.journal.chain import anchor_faults, lines_ahead
+from rubyops.engine.journal.chain import Chain, anchor_faults, lines_ahead
 from rubyops.engine.journal.history import History, read_history
 from rubyops.engine.journal.reading import Reading, read_journal
 from rubyops.engine.journal.remark import Remark
@@ -29,6 +29,15 @@ from rubyops.ports import Holder
 from rubyops.stop_signal import StopSignal
 
 PING = "facts_freeze"
+
+
+class _Resumable(NamedTuple):
+    """A run that can be resumed: its journal, the number of its anchored line, and a new plan."""
+
+    chain: Chain
+    anchored: int
+    history: History
+    plan: Plan
 
 
 @dataclass(frozen=True)
@@ -77,26 +86,30 @@ class Session:
         """
         file = self.journals.reopen(run_id)
         try:
-            chain, anchored = resumable(self.reading(run_id), self.ports)
-            history = read_history(chain.lines, anchored=anchored)
-            refuse_ended(history)
-            plan = self.plan(restored(history, self.ports))
-            torn = file.drop_torn_end()
+            found = self._resumable(run_id)
+            dropped = file.drop_torn_end()
         except BaseException:
             file.close()
             raise
-        self._tell_other_commit(history)
-        journal = self._journal(run_id, file, after=chain.lines)
+        self._tell_other_commit(found.history)
+        journal = self._journal(run_id, file, after=found.chain.lines)
         journal.write(
             lines.RunResumed(
-                plan_digest=plan.digest,
+                plan_digest=found.plan.digest,
                 pid=self.holder.pid,
-                bytes_dropped=torn,
-                anchored=anchored,
+                bytes_dropped=dropped,
+                anchored=found.anchored,
             )
         )
-        self.reporter.run_started(run_id, plan.playbook, resumed=True)
-        return self._runner(run_id, plan, journal, history).run()
+        self.reporter.run_started(run_id, found.plan.playbook, resumed=True)
+        return self._runner(run_id, found.plan, journal, found.history).run()
+
+    def _resumable(self, run_id: str) -> _Resumable:
+        """Read a run's journal and plan its playbook. Raises `Refused` if it cannot be resumed."""
+        chain, anchored = resumable(self.reading(run_id), self.ports)
+        history = read_history(chain.lines, anchored=anchored)
+        refuse_ended(history)
+        return _Resumable(chain, anchored, history, self.plan(restored(history, self.ports)))
 
     def reading(self, run_id: str) -> Reading:
         """Read a run's journal, even a damaged one. Raises `UsageError` for an unknown run."""
@@ -138,14 +151,10 @@ class Session:
     def _runner(
         self, run_id: str, plan: Plan, journal: Journal, history: History | None = None
     ) -> Runner:
-        typed = plan.playbook.source == COMMAND_LINE
-        owner = f"person:{self.holder.who}" if typed else f"run:{run_id}"
-        commit = self.ports.read.environment.commit
-        holder = replace(self.holder, commit=commit, proves=proves(plan, self.ports))
         remark = Remark(self.journals, self.ports.control, self._journal, self.reporter)
-        taken = lines.FreezeTakenOver(by_run=run_id, by=holder.who)
+        taken = lines.FreezeTakenOver(by_run=run_id, by=self.holder.who)
         return Runner(
-            RunIdentity(run_id, holder, owner),
+            self._identity(run_id, plan),
             plan,
             self.ports,
             journal,
@@ -154,6 +163,13 @@ class Session:
             history,
             lambda other: remark.add(other, taken),
         )
+
+    def _identity(self, run_id: str, plan: Plan) -> RunIdentity:
+        typed = plan.playbook.source == COMMAND_LINE
+        owner = f"person:{self.holder.who}" if typed else f"run:{run_id}"
+        commit = self.ports.read.environment.commit
+        holder = replace(self.holder, commit=commit, proves=proves(plan, self.ports))
+        return RunIdentity(run_id, holder, owner)
 
     def _journal(self, run_id: str, file: JournalFile | None, **position: Any) -> Journal:
         facts = self.ports.read.environment
