@@ -78,13 +78,7 @@ class Backfill(Effect[BackfillPort]):
             lambda count: f"{count.scanned:,} scanned, {count.created:,} created",
             context,
         )
-        figures: dict[str, object] = {
-            "scanned": count.scanned,
-            "created": count.created,
-            "skipped_exists": count.skipped_exists,
-            "updated_forced": 0,
-            "errors": count.errors,
-        }
+        figures = _figures(count)
         words = " · ".join(f"{name} {value:,}" for name, value in figures.items())
         if count.errors:
             raise RubyopsError(
@@ -93,3 +87,13 @@ class Backfill(Effect[BackfillPort]):
                 details=figures,
             )
         return Outcome("ok", words, figures)
+
+
+def _figures(count: BatchCount) -> dict[str, object]:
+    return {
+        "scanned": count.scanned,
+        "created": count.created,
+        "skipped_exists": count.skipped_exists,
+        "updated_forced": 0,
+        "errors": count.errors,
+    }

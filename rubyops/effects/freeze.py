@@ -156,10 +156,7 @@ class LiftFreeze(Effect[FreezePort]):
             context.tell_taken_over(self.take_over)
         self._lower(change, port, context)
         found = await_in_force(port.truth, lambda: None, context)
-        words = f"{_said(found, change)}, {_copies(found)}"
-        if found.layers:
-            words = f"the own freeze is lifted, and {words}: {'; '.join(port.whose(found))}"
-        return Outcome("ok", words, _details(change, found))
+        return Outcome("ok", _lifted(found, change, port), _details(change, found))
 
     def _refuse_unproven(self, port: FreezePort) -> None:
         if not self.proof:
@@ -168,12 +165,7 @@ class LiftFreeze(Effect[FreezePort]):
         changed = differences(self.proof, now)
         # If an earlier try of this lift succeeded, the level is open, and that alone is a change.
         if changed and now["freeze"]["level"] != OPEN:
-            raise Overruled(
-                f"the platform changed since it was verified: {'; '.join(changed)}. "
-                f"Money stays {port.truth().verdict.sentence}",
-                next_command="rubyops verify",
-                details={"changed": changed},
-            )
+            raise _unproven(changed, port)
 
     def _lift_wanted(self, port: FreezePort, context: EffectContext) -> FreezeChange:
         verified = self.change_no("control")
@@ -236,6 +228,15 @@ def _push(change: FreezeChange, port: FreezePort, context: EffectContext) -> Fre
     return await_in_force(port.truth, push, context)
 
 
+def _unproven(changed: list[str], port: FreezePort) -> Overruled:
+    return Overruled(
+        f"the platform changed since it was verified: {'; '.join(changed)}. "
+        f"Money stays {port.truth().verdict.sentence}",
+        next_command="rubyops verify",
+        details={"changed": changed},
+    )
+
+
 def _of_others(refusal: Refused, port: FreezePort, environment: str) -> Refused:
     found = port.truth()
     runs = [layer.taken_over_by or layer.run_id for layer in found.layers]
@@ -258,6 +259,13 @@ def _refuse_another(change: FreezeChange) -> None:
             next_command="rubyops status",
             details=asdict(change),
         )
+
+
+def _lifted(found: FreezeTruth, change: FreezeChange, port: FreezePort) -> str:
+    words = f"{_said(found, change)}, {_copies(found)}"
+    if not found.layers:
+        return words
+    return f"the own freeze is lifted, and {words}: {'; '.join(port.whose(found))}"
 
 
 def _said(found: FreezeTruth, change: FreezeChange) -> str:

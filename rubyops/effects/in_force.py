@@ -10,6 +10,7 @@ from rubyops.model.freeze import FreezeTruth
 IN_FORCE_SECONDS = 10.0
 TOLD_SECONDS = 0.5
 POLL_SECONDS = 0.05
+UNKNOWN_CAUSE = "nobody knows by what"
 
 
 def await_in_force(
@@ -25,7 +26,7 @@ def await_in_force(
         if found.verdict.in_force:
             return found
         waited = time.monotonic() - began
-        cause = found.held_up_by[0] if found.held_up_by else "nobody knows by what"
+        cause = found.held_up_by[0] if found.held_up_by else UNKNOWN_CAUSE
         if waited >= TOLD_SECONDS and cause != told:
             context.progress(f"{found.verdict.sentence}, held up by {cause}")
             told = cause
@@ -42,7 +43,7 @@ def held_up(found: FreezeTruth) -> dict[str, object]:
 
 
 def _late(found: FreezeTruth) -> str:
-    causes = "; ".join(found.held_up_by) or "nobody knows by what"
+    causes = "; ".join(found.held_up_by) or UNKNOWN_CAUSE
     return (
         f"money is {found.verdict.sentence} and not confirmed within {IN_FORCE_SECONDS:g} s, held "
         f"up by: {causes}. The platform goes on trying by itself; only a person takes it back."

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from rubyops.effects.base import Effect, EffectContext, Outcome, Traits
-from rubyops.errors import OutcomeUnknown, Refused
+from rubyops.errors import OutcomeUnknown, Refused, RubyopsError
 from rubyops.ports import EffectIdentity, HttpAnswer
 
 _CLIENT_FAULTS = range(400, 500)
@@ -48,10 +48,13 @@ class CallService(Effect[ServiceCallPort]):
         details: dict[str, object] = {"status": answer.status, "answer": answer.body}
         if 200 <= answer.status < 300:
             return Outcome("ok", f"{self.describe()} answered {answer.status}", details)
+        raise self._error(answer, details)
+
+    def _error(self, answer: HttpAnswer, details: dict[str, object]) -> RubyopsError:
         message = f"{self.describe()} {_said(answer)}"
         if answer.status in _CLIENT_FAULTS or _declined(answer):
-            raise Refused(message, details=details)
-        raise OutcomeUnknown(
+            return Refused(message, details=details)
+        return OutcomeUnknown(
             f"{message}; whether it took effect is unknown. Its request id makes a repeat safe.",
             details=details,
         )

@@ -38,13 +38,15 @@ class RunSuites(Effect[SuitesPort]):
         figures = port.run(self.suites, context.may_go_on)
         seconds = round(time.monotonic() - began, 1)
         details: dict[str, object] = {"suites": figures, "seconds": seconds}
-        broken = [
-            f"{name}: {', '.join(row['failures'])}"
-            for name, row in figures.items()
-            if row["failures"]
-        ]
+        broken = _broken(figures)
         if broken:
             counted = f"{len(broken)} of {len(figures)} suites failed"
             raise CheckFailed(f"{counted}: {'; '.join(broken)}", details=details)
         words = "; ".join(f"{name} {row['passed']} passed" for name, row in figures.items())
         return Outcome("ok", words, details)
+
+
+def _broken(figures: Mapping[str, Row]) -> list[str]:
+    return [
+        f"{name}: {', '.join(row['failures'])}" for name, row in figures.items() if row["failures"]
+    ]
