@@ -22,22 +22,26 @@ def one_code(read: Read) -> tuple[str, str]:
     # answer at such an address.
     kept = [(copy.process, copy.number) for copy in read.copies()]
     told = {f"{process} {number}": code_told(read, process, number) for process, number in kept}
-    wanted = [
-        f"{name} {number}" for name in PROCESSES for number in range(1, read.environment.copies + 1)
-    ]
+    wanted = _wanted(read.environment.copies)
     silent = [name for name in dict.fromkeys([*wanted, *told]) if not told.get(name)]
     if silent:
-        return (
-            "",
-            f"{', '.join(silent[:3])} {'do' if len(silent) > 1 else 'does'} not tell which code it "
-            "runs",
-        )
+        return "", _name_silent(silent)
     by_code = {code: name for name, code in told.items() if code}
-    if len(by_code) > 1:
-        return "", "copies run different code: " + ", ".join(
-            f"{name} {short_code(code)}" for code, name in by_code.items()
-        )
-    return next(iter(by_code)), ""
+    return ("", _name_different(by_code)) if len(by_code) > 1 else (next(iter(by_code)), "")
+
+
+def _wanted(copies: int) -> list[str]:
+    return [f"{name} {number}" for name in PROCESSES for number in range(1, copies + 1)]
+
+
+def _name_silent(silent: list[str]) -> str:
+    verb = "do" if len(silent) > 1 else "does"
+    return f"{', '.join(silent[:3])} {verb} not tell which code it runs"
+
+
+def _name_different(by_code: dict[str, str]) -> str:
+    named = (f"{name} {short_code(code)}" for code, name in by_code.items())
+    return "copies run different code: " + ", ".join(named)
 
 
 def short_code(digest: str) -> str:

@@ -6,6 +6,7 @@ it only when an environment is opened, and not for `--help`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -111,14 +112,11 @@ def wire(
     patience: dict[Database, Patience] = {"platform": Patience(), "control": Patience()}
     reader = _reader(facts, driver, patience, journals, results, names)
 
-    def link(name: Database, words: str) -> Link:
-        where = f"the {words} of {environment.name}"
-        return Link(lambda: driver.dsn(OPERATORS_ROLE, name), where, patience=patience[name])
-
+    of = environment.name
     access = Access(
         driver,
-        link("platform", "database"),
-        ControlDatabase(link("control", "control database")),
+        _link(driver, "platform", f"the database of {of}", patience),
+        ControlDatabase(_link(driver, "control", f"the control database of {of}", patience)),
         reader,
         CallClient(driver),
         PytestSuites(config.CHECKOUT, results),
@@ -128,6 +126,12 @@ def wire(
     )
     ports = _engine_ports(access, reader, names)
     return EnvironmentServices(environment, driver, reader, access.control, journals, access, ports)
+
+
+def _link(
+    driver: Driver, database: Database, words: str, patience: Mapping[Database, Patience]
+) -> Link:
+    return Link(lambda: driver.dsn(OPERATORS_ROLE, database), words, patience=patience[database])
 
 
 def _reader(
@@ -144,21 +148,28 @@ def _reader(
         return evidence.newest(suite)
 
     reader = Reader(facts, driver, newest, patience)
-
-    def head(run_id: str) -> tuple[int, str] | None:
-        # The read-only role is used, because a dry-run evaluates evidence, too.
-        rows = reader.rows("control_journal_head", database="control", run_id=run_id)
-        return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
-
-    def known(suite: str, commit: str) -> list[str]:
-        proving = {"suite": suite, "commit": commit}
-        rows = reader.rows("control_runs_that_prove", database="control", **proving)
-        return [row["run_id"] for row in rows]
-
     evidence = EvidenceBook(
-        facts, journals, results.newest, head, known, names.shipped, names.command
+        facts,
+        journals,
+        results.newest,
+        partial(_anchor, reader),
+        partial(_runs_that_prove, reader),
+        names.shipped,
+        names.command,
     )
     return reader
+
+
+def _anchor(reader: Reader, run_id: str) -> tuple[int, str] | None:
+    # The read-only role is used, because a dry-run evaluates evidence, too.
+    rows = reader.rows("control_journal_head", database="control", run_id=run_id)
+    return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
+
+
+def _runs_that_prove(reader: Reader, suite: str, commit: str) -> list[str]:
+    proving = {"suite": suite, "commit": commit}
+    rows = reader.rows("control_runs_that_prove", database="control", **proving)
+    return [row["run_id"] for row in rows]
 
 
 def _wallet_rules(reader: Reader) -> WalletRules:
