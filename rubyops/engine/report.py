@@ -24,6 +24,11 @@ class StepResult:
     details: JsonObject = field(default_factory=dict)
     covers: tuple[str, ...] = ()
 
+    @property
+    def row(self) -> tuple[str, str, str]:
+        """The id, status and summary, for a journal line that lists several steps."""
+        return self.id, self.status, self.summary
+
 
 @dataclass(frozen=True)
 class RunReport:

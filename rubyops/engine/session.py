@@ -93,14 +93,7 @@ class Session:
             raise
         self._tell_other_commit(found.history)
         journal = self._journal(run_id, file, after=found.chain.lines)
-        journal.write(
-            lines.RunResumed(
-                plan_digest=found.plan.digest,
-                pid=self.holder.pid,
-                bytes_dropped=dropped,
-                anchored=found.anchored,
-            )
-        )
+        journal.write(self._resumed(found, dropped))
         self.reporter.run_started(run_id, found.plan.playbook, resumed=True)
         return self._runner(run_id, found.plan, journal, found.history).run()
 
@@ -110,6 +103,14 @@ class Session:
         history = read_history(chain.lines, anchored=anchored)
         refuse_ended(history)
         return _Resumable(chain, anchored, history, self.plan(restored(history, self.ports)))
+
+    def _resumed(self, found: _Resumable, dropped: int) -> lines.RunResumed:
+        return lines.RunResumed(
+            plan_digest=found.plan.digest,
+            pid=self.holder.pid,
+            bytes_dropped=dropped,
+            anchored=found.anchored,
+        )
 
     def reading(self, run_id: str) -> Reading:
         """Read a run's journal, even a damaged one. Raises `UsageError` for an unknown run."""
@@ -134,9 +135,10 @@ class Session:
         now = self.ports.read.environment.commit
         others = [short_commit(commit) for commit in history.commits if commit != now]
         if others:
+            begun = f"{history.run_id} was begun under commit {', '.join(others)}"
             self.reporter.note(
-                f"{history.run_id} was begun under commit {', '.join(others)} and goes on under "
-                f"{short_commit(now)}: what it records is no evidence for either"
+                f"{begun} and goes on under {short_commit(now)}: "
+                "what it records is no evidence for either"
             )
 
     def _begin(self, run_id: str, plan: Plan) -> Journal:
@@ -188,7 +190,5 @@ class Session:
                 playbook=StoredPlaybook.of(plan.playbook), dry_run=dry, pid=self.holder.pid
             )
         )
-        shown = tuple(
-            (result.id, result.status, result.summary) for result in planned_results(plan)
-        )
+        shown = tuple(result.row for result in planned_results(plan))
         journal.write(lines.PlanShown(plan_digest=plan.digest, steps=shown))

@@ -6,6 +6,7 @@ therefore keeps the number and hash of the newest line as the journal's anchor.
 
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from rubyops.engine.effect_data import starts_platform
 from rubyops.engine.journal.decode import read_line
@@ -34,6 +35,11 @@ class Chain:
     lines: tuple[Line, ...]
     faults: tuple[str, ...]
     torn: bool
+
+    @property
+    def hashes(self) -> dict[int, str]:
+        """The hash of each line, by the number of the line."""
+        return {line.seq: line.hash for line in self.lines}
 
     @property
     def newer(self) -> str:
@@ -67,7 +73,7 @@ def read_chain(raw: Sequence[str], *, ends_whole: bool, run_id: str | None = Non
 
 
 def _faults_of(line: Line, before: Line | None, run_id: str | None) -> Iterator[str]:
-    if line.digest != line.hash:
+    if not line.is_unchanged:
         yield f"(sequence {line.seq}) was changed: its hash does not fit its content"
     yield from _faults_of_link(line, before)
     if run_id is not None and line.run != run_id:
@@ -75,12 +81,16 @@ def _faults_of(line: Line, before: Line | None, run_id: str | None) -> Iterator[
 
 
 def _faults_of_link(line: Line, before: Line | None) -> Iterator[str]:
-    expected, previous = (before.seq + 1, before.hash) if before is not None else (1, GENESIS)
+    expected, previous = _link_after(before)
     if line.seq != expected:
         missing = "a line is missing or out of order"
         yield f"has sequence {line.seq} where {expected} was expected: {missing}"
     elif line.prev != previous:
         yield f"(sequence {line.seq}) does not follow the line before it"
+
+
+def _link_after(before: Line | None) -> tuple[int, str]:
+    return (before.seq + 1, before.hash) if before is not None else (1, GENESIS)
 
 
 def anchor_faults(chain: Chain, head: Head) -> tuple[str, ...]:
@@ -98,12 +108,11 @@ def compare_with_anchor(chain: Chain, head: Head) -> str | None:
     """
     if head is None:
         return None
-    sequence, digest = head
-    by_number = {line.seq: line.hash for line in chain.lines}
-    if sequence not in by_number:
-        last = max(by_number, default=0)
+    (sequence, digest), hashes = head, chain.hashes
+    if sequence not in hashes:
+        last = max(hashes, default=0)
         return f"cut off: control has seen line {sequence}, the file ends at line {last}"
-    if by_number[sequence] != digest:
+    if hashes[sequence] != digest:
         return f"line {sequence} is not the one that control has seen"
     return None
 
@@ -115,20 +124,18 @@ def needs_anchor(chain: Chain) -> bool:
     before the lock. If that start fails, the run may end without an anchor.
     """
     contents = [line.content for line in chain.lines]
-    starts = {
-        content.effect_id
-        for content in contents
-        if isinstance(content, EffectIntended) and starts_platform(content.effect)
-    }
+    starts = {item.effect_id for item in contents if _intends_start(item)}
     return any(_shows_lock(content, starts) for content in contents)
+
+
+def _intends_start(content: Content | None) -> TypeGuard[EffectIntended]:
+    return isinstance(content, EffectIntended) and starts_platform(content.effect)
 
 
 def _shows_lock(content: Content | None, starts: Set[str]) -> bool:
     """Whether a run has this content only after it took the lock."""
-    if isinstance(content, LockTaken):
-        return True
     if not isinstance(content, EffectEnded):
-        return False
+        return isinstance(content, LockTaken)
     return content.status in ("ok", "noop") or content.effect_id not in starts
 
 

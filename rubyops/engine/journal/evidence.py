@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from rubyops.engine.journal.chain import Head
-from rubyops.engine.journal.judge import LONG_AGO, Found, JournalText, Judge, newest_recorded
+from rubyops.engine.journal.judge import (
+    LONG_AGO,
+    Found,
+    JournalText,
+    Judge,
+    Recorded,
+    newest_recorded,
+)
 from rubyops.engine.journal.store import Journals
 from rubyops.errors import RubyopsError
 from rubyops.model.recorded import DRY_RUN_PREFIX, SEALED, UNKNOWN_COMMIT, Evidence
@@ -83,11 +90,13 @@ class EvidenceBook:
         try:
             text = self._read(run_id)
         except RubyopsError as error:
-            doubt = f"control knows the run {run_id}, and its end cannot be told: {error.message}"
-            return Found(LONG_AGO, None, doubt, weighs=True)
+            return _unreadable(run_id, error)
         recorded = newest_recorded(suite, text.raw, self.facts.commit)
         if recorded is None or recorded.line.commit != self.facts.commit:
             return self._unended(suite, text)
+        return self._of_known_run(suite, text, recorded)
+
+    def _of_known_run(self, suite: str, text: JournalText, recorded: Recorded) -> Found:
         # `control` knows that the run belongs to this environment and commit. A journal that says
         # otherwise is suspicious, so it hides older results.
         foreign = self._judge.foreign(recorded.line) is not None
@@ -117,13 +126,20 @@ class EvidenceBook:
             # The suite of an unreadable journal is unknown, so the journal is reported and hides
             # no result.
             return Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
-        if any(suite in line and "recorded" in line for line in text.raw):
-            return self._judge.judge(suite, text)
-        return None
+        return self._judge.judge(suite, text) if _may_record(suite, text) else None
 
     def _unknown(self, suite: str, known: Sequence[str]) -> list[Found]:
         """Judge the journals that `control` does not know, and turn their results into doubts."""
         return [_unproved(item) for item in self._others(suite, known)]
+
+
+def _unreadable(run_id: str, error: RubyopsError) -> Found:
+    doubt = f"control knows the run {run_id}, and its end cannot be told: {error.message}"
+    return Found(LONG_AGO, None, doubt, weighs=True)
+
+
+def _may_record(suite: str, text: JournalText) -> bool:
+    return any(suite in line and "recorded" in line for line in text.raw)
 
 
 def _weighed(newest: Found, passed_over: list[Found], others: list[Found]) -> Evidence:
@@ -134,10 +150,14 @@ def _weighed(newest: Found, passed_over: list[Found], others: list[Found]) -> Ev
     """
     if newest.result is None:
         return Evidence(None, (newest.doubt,))
-    claims = [item for item in others if item.weighs and item.recorded_at > newest.recorded_at]
+    claims = [item for item in others if _is_newer_claim(item, newest)]
     if claims:
         return Evidence(None, _doubts(claims)[:1])
     return Evidence(newest.result, _doubts(passed_over, others))
+
+
+def _is_newer_claim(other: Found, newest: Found) -> bool:
+    return other.weighs and other.recorded_at > newest.recorded_at
 
 
 def _unproved(found: Found) -> Found:

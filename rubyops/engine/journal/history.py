@@ -78,12 +78,13 @@ class StepRecord:
         return Remaining(self.last + 1, (), in_doubt=False) if self.effects else None
 
     def _remaining_from(self, number: int) -> Remaining | None:
-        has_failed = self.outcomes.get(number) in NOT_DONE
         has_begun = number in self.intents
-        if has_failed or (number == self.first and not has_begun):
+        if self.outcomes.get(number) in NOT_DONE or (number == self.first and not has_begun):
             return None
-        effects = map(from_data, self.effects[number - self.first :])
-        return Remaining(number, tuple(effects), has_begun)
+        return Remaining(number, self._effects_from(number), has_begun)
+
+    def _effects_from(self, number: int) -> tuple[AnyEffect, ...]:
+        return tuple(map(from_data, self.effects[number - self.first :]))
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,14 @@ def read_history(lines: Sequence[Line], *, anchored: int | None = None) -> Histo
 
 
 def _begin(lines: Sequence[Line]) -> History:
-    first = lines[0] if lines else None
-    if first is None or not isinstance(first.content, RunStarted):
+    if not lines or not isinstance(lines[0].content, RunStarted):
         raise Refused(
             "the journal does not begin with the start of a run; nothing can be resumed from it"
         )
-    started = first.content
+    return _started(lines[0], lines[0].content)
+
+
+def _started(first: Line, started: RunStarted) -> History:
     return History(
         run_id=first.run,
         playbook=started.playbook,
@@ -190,9 +193,13 @@ def _after(record: StepRecord, content: StepContent) -> StepRecord:
         case EffectEnded():
             return replace(record, outcomes={**record.outcomes, content.number: content.status})
         case StepFinished():
-            status, summary, details = content.status, content.summary, content.details
-            return replace(record, status=status, summary=summary, details=details)
+            return _finished(record, content)
     return record
+
+
+def _finished(record: StepRecord, content: StepFinished) -> StepRecord:
+    status, summary, details = content.status, content.summary, content.details
+    return replace(record, status=status, summary=summary, details=details)
 
 
 def _intended(record: StepRecord, number: int) -> StepRecord:

@@ -129,22 +129,23 @@ class Judge:
     def foreign(self, line: Line) -> str | None:
         """Return why a result is of another commit, another environment or the future; or None."""
         if line.commit != self.facts.commit:
-            theirs, ours = short_commit(line.commit), short_commit(self.facts.commit)
-            return f"it was recorded under commit {theirs}, and this checkout is at {ours}"
+            return self._other_commit(line.commit)
         if line.environment != self.facts.name:
             return f"it was recorded on {line.environment}, and this is {self.facts.name}"
         if line.at > self.now() + CLOCKS_DIFFER_MAX:
             return f"it was recorded at {line.time}, which is yet to come"
         return None
 
+    def _other_commit(self, commit: str) -> str:
+        theirs, ours = short_commit(commit), short_commit(self.facts.commit)
+        return f"it was recorded under commit {theirs}, and this checkout is at {ours}"
+
     def unended(self, suite: str, text: JournalText) -> str | None:
         """Return why a run without a recorded result may have failed; None if nothing shows it."""
         chain = text.chain()
-        faults = [*chain.faults, *anchor_faults(chain, self.head(text.run_id))]
-        if faults:
-            return f"its journal is not sound ({faults[0]})"
-        if chain.newer:
-            return chain.newer
+        trouble = _trouble(chain, anchor_faults(chain, self.head(text.run_id)))
+        if trouble is not None:
+            return trouble
         try:
             return self._begun(suite, chain)
         except (RubyopsError, KeyError, TypeError, msgspec.ValidationError) as error:
@@ -160,10 +161,9 @@ class Judge:
 
     def _unproved(self, suite: str, line: Line, chain: Chain) -> str | None:
         """Return why the journal does not prove the recorded result; None if it does."""
-        if chain.faults:
-            return f"its journal is not sound ({chain.faults[0]})"
-        if chain.newer:
-            return chain.newer
+        trouble = _trouble(chain)
+        if trouble is not None:
+            return trouble
         started = chain.lines[0].content if chain.lines else None
         if not isinstance(started, RunStarted):
             return "its journal does not begin with the start of a run"
@@ -173,7 +173,7 @@ class Judge:
         others = {line.commit for line in chain.lines} - {self.facts.commit}
         if others:
             return f"a part of its run was carried out under commit {short_commit(min(others))}"
-        if any(line.environment != self.facts.name for line in chain.lines):
+        if {line.environment for line in chain.lines} - {self.facts.name}:
             return "a part of its run was carried out on another environment"
         return None
 
@@ -206,7 +206,8 @@ class Judge:
         history = read_history(chain.lines, anchored=head[0] if head else 0)
         flows = self._flows(suite, history)
         if result["passed"]:
-            _demand_whole(history, flows)
+            _demand_passed(flows)
+            _demand_finished(history)
             self._demand_code(result)
         return result | {"flows": flows, "playbook": history.playbook.name}
 
@@ -239,13 +240,22 @@ class Judge:
             doubt = told.get("code_doubt", "nothing was asked")
             raise Refused(f"its run could not tell which code the processes ran: {doubt}")
         if code != self.facts.code:
-            theirs, ours = short_code(code), short_code(self.facts.code)
-            raise Refused(f"its processes ran code {theirs}, and this checkout has {ours}")
+            raise self._other_code(code)
+
+    def _other_code(self, code: str) -> Refused:
+        theirs, ours = short_code(code), short_code(self.facts.code)
+        return Refused(f"its processes ran code {theirs}, and this checkout has {ours}")
 
     def _steps_of(self, suite: str, playbook: Playbook) -> list[Step]:
         """List the steps whose results are recorded under the suite."""
         named = [(step, suite_of(step, self.command, self.facts)) for step in playbook.steps]
         return [step for step, name in named if name == suite]
+
+
+def _trouble(chain: Chain, others: tuple[str, ...] = ()) -> str | None:
+    """Return the first fault of a journal, or that a newer version wrote it; else None."""
+    faults = (*chain.faults, *others)
+    return f"its journal is not sound ({faults[0]})" if faults else chain.newer or None
 
 
 def _is_same_rollout(stored: StoredPlaybook, ours: StoredPlaybook) -> bool:
@@ -261,11 +271,14 @@ def _begun_of(steps: Set[str], chain: Chain) -> list[tuple[str, str]]:
     ]
 
 
-def _demand_whole(history: History, flows: Mapping[str, str]) -> None:
+def _demand_passed(flows: Mapping[str, str]) -> None:
     failed = [f"{name} {status}" for name, status in flows.items() if status not in DONE]
     if failed or not flows:
         found = ", ".join(failed) or "no flow at all"
         raise Refused(f"it says passed, and its journal says: {found}")
+
+
+def _demand_finished(history: History) -> None:
     if history.state != "finished":
         raise Refused(f"its run did not come to a good end ({history.state})")
 

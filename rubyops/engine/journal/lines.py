@@ -196,6 +196,11 @@ class Line(Envelope, frozen=True, kw_only=True):
     digest: str
 
     @property
+    def is_unchanged(self) -> bool:
+        """Whether the hash in the line fits its content."""
+        return self.digest == self.hash
+
+    @property
     def at(self) -> datetime:
         """The time at which the line was written."""
         return datetime.fromisoformat(self.time)

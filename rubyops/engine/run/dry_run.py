@@ -85,8 +85,8 @@ class DryRun:
     def _journal_results(
         self, results: tuple[StepResult, ...], proof: JsonObject, code: ExitCode
     ) -> None:
-        told = tuple((row.id, row.status, row.summary) for row in results)
-        ended = lines.DryRunEnded(plan_digest=self.plan.digest, proof=proof, results=told)
+        rows = tuple(result.row for result in results)
+        ended = lines.DryRunEnded(plan_digest=self.plan.digest, proof=proof, results=rows)
         self.journal.write(ended)
         record_facts(self.plan.steps, self.ports, self.journal)
         self.journal.write(lines.RunFinished(state="planned", exit_code=int(code)))
