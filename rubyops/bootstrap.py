@@ -20,6 +20,7 @@ from rubyops.engine.playbook.load import load_playbook
 from rubyops.engine.playbook.names import Library, suggest
 from rubyops.engine.report import Silent
 from rubyops.errors import UsageError
+from rubyops.model.environment import Environment
 from rubyops.model.step import COMMAND_LINE, Check, Command, Playbook, Step
 from rubyops.ports import EnvironmentFacts
 from rubyops.registry import CHECKS, COMMANDS, PLAYBOOKS
@@ -37,7 +38,12 @@ def open_environment(name: str | None) -> "EnvironmentServices":
     from rubyops.wiring import Names, wire
 
     environment = config.environment(name)
-    facts = EnvironmentFacts(
+    names = Names(find_command, find_check, find_flow, shipped)
+    return wire(environment, _facts(environment), sealed_results(config.results_home()), names)
+
+
+def _facts(environment: Environment) -> EnvironmentFacts:
+    return EnvironmentFacts(
         environment.name,
         environment.topology,
         environment.copies,
@@ -45,8 +51,6 @@ def open_environment(name: str | None) -> "EnvironmentServices":
         commit(),
         code_digest(),
     )
-    names = Names(find_command, find_check, find_flow, shipped)
-    return wire(environment, facts, sealed_results(config.results_home()), names)
 
 
 def quiet_session(services: "EnvironmentServices") -> "Session":

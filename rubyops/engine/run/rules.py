@@ -133,9 +133,13 @@ def _failed(run: RunState, step: StepState, event: s.Failed) -> RunState:
     if not event.inside or step.phase in ("waiting", "ended"):
         return replace(run, error=event.error)
     if isinstance(event.error, Interrupted):
-        stopped = replace(step, result=step.result_as(STOPPED_INSIDE))
-        return replace(run.at_step(stopped), error=event.error)
+        return _stopped(run, step, event.error)
     return run.at_step(step.ended(_outcome_of(event.error), event.error))
+
+
+def _stopped(run: RunState, step: StepState, error: Interrupted) -> RunState:
+    stopped = replace(step, result=step.result_as(STOPPED_INSIDE))
+    return replace(run.at_step(stopped), error=error)
 
 
 def _left(run: RunState, step: StepState, event: s.Left) -> RunState:
@@ -144,10 +148,13 @@ def _left(run: RunState, step: StepState, event: s.Left) -> RunState:
     after = replace(run.at_step(replace(step, phase="left")), at=s.next_open(run.steps, run.at + 1))
     if step.error is None:
         return _closed(after)
-    error = _confirming(run, step, step.error)
+    return _after_error(after, step.step.id, _confirming(run, step, step.error))
+
+
+def _after_error(run: RunState, step_id: str, error: RubyopsError) -> RunState:
     if run.rules.goes_on_after_failure and _is_negative(error):
-        return _closed(replace(after, broken=(*run.broken, step.step.id)))
-    return replace(after, error=error)
+        return _closed(replace(run, broken=(*run.broken, step_id)))
+    return replace(run, error=error)
 
 
 def _is_negative(error: RubyopsError) -> bool:
@@ -183,10 +190,10 @@ def _planned(step: StepState, now: StepPlan, *, changed_before: bool) -> StepSta
     error = now.error or _stale(step.shown, now, changed_before=changed_before)
     if error is not None:
         return step.ended(_outcome_of(error), error)
+    facts = dict(now.facts)
     if now.verdict == "noop":
-        return step.ended(Outcome("noop", now.reason, dict(now.facts)))
-    ready = _ready(step, step.record.last + 1, now.effects)
-    return replace(ready, facts=dict(now.facts))
+        return step.ended(Outcome("noop", now.reason, facts))
+    return replace(_ready(step, step.record.last + 1, now.effects), facts=facts)
 
 
 def _stale(shown: StepPlan, now: StepPlan, *, changed_before: bool) -> Refused | None:
@@ -209,10 +216,12 @@ def _ready(step: StepState, first: int, effects: tuple[AnyEffect, ...]) -> StepS
 
 def _total(step: StepState) -> Outcome:
     """Combine the outcomes of a step's effects into one."""
-    outcomes = step.outcomes
-    nothing = bool(outcomes) and all(outcome.status == "noop" for outcome in outcomes)
-    summary = "; ".join(outcome.summary for outcome in outcomes) or "already done before"
-    return Outcome("noop" if nothing else "ok", summary, step.facts)
+    summary = "; ".join(outcome.summary for outcome in step.outcomes) or "already done before"
+    return Outcome("noop" if _did_nothing(step) else "ok", summary, step.facts)
+
+
+def _did_nothing(step: StepState) -> bool:
+    return {outcome.status for outcome in step.outcomes} == {"noop"}
 
 
 def _outcome_of(error: RubyopsError) -> Outcome:

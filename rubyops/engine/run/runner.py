@@ -59,9 +59,15 @@ class Runner:
         self._charge = Charge(
             run_id, self.identity.holder, ports, self.journal, self.reporter.note, self.stop
         )
-        self._performer = Performer(
+        self._performer = self._make_performer()
+        self._money = MoneyWatch(ports, self._performer, self.reporter, self._next_line)
+        self._state = s.begin(self.plan, self.history, self._next_line.of("status"))
+        self._doers = self._methods()
+
+    def _make_performer(self) -> Performer:
+        return Performer(
             self.identity,
-            ports,
+            self.ports,
             self.journal,
             self.reporter,
             self.stop,
@@ -69,9 +75,6 @@ class Runner:
             self._next_line.of("up"),
             self.tell_taken_over,
         )
-        self._money = MoneyWatch(ports, self._performer, self.reporter, self._next_line)
-        self._state = s.begin(self.plan, self.history, self._next_line.of("status"))
-        self._doers = self._methods()
 
     def _methods(self) -> dict[type[s.Action], Callable[[Any], s.Event]]:
         """Return the method that performs each type of action."""

@@ -43,6 +43,11 @@ class StepState:
     error: RubyopsError | None = None
 
     @property
+    def is_left(self) -> bool:
+        """Whether the result of the step is in the journal."""
+        return self.phase == "left"
+
+    @property
     def step(self) -> Step:
         """The step of the playbook."""
         return self.shown.step
@@ -105,7 +110,7 @@ def begin(plan: Plan, history: History | None, status_line: str) -> RunState:
 
 def next_open(steps: Sequence[StepState], start: int) -> int:
     """Return the index of the first step from `start` on that is not left, else their number."""
-    return next((at for at in range(start, len(steps)) if steps[at].phase != "left"), len(steps))
+    return next((at for at in range(start, len(steps)) if not steps[at].is_left), len(steps))
 
 
 def _begun(shown: StepPlan, record: StepRecord) -> StepState:
