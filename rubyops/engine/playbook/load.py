@@ -71,18 +71,20 @@ def _heading(document: Document, root: Node) -> tuple[str | None, str | None, Pl
 
 def _check_first_step(document: Document, kind: PlaybookKind | None, steps: Sequence[Step]) -> None:
     wanted = KINDS[kind].first_command if kind is not None else None
-    if wanted is None or not steps or steps[0].name == wanted:
-        return
-    words = f"a {kind} playbook freezes as its first step (command: {wanted})"
-    document.fault(Place(steps[0].line, 1), f"{words}, found {steps[0].name!r}")
+    if wanted is not None and steps and steps[0].name != wanted:
+        words = f"a {kind} playbook freezes as its first step (command: {wanted})"
+        document.fault(Place(steps[0].line, 1), f"{words}, found {steps[0].name!r}")
 
 
 def _invalid(source: str, faults: Sequence[Fault]) -> PlaybookInvalid:
     ordered = in_order(faults)
-    counted = f"{len(ordered)} fault{'s' if len(ordered) > 1 else ''}"
-    told = f"{source} is not a valid playbook ({counted}); nothing was run"
+    told = f"{source} is not a valid playbook ({_counted(ordered)}); nothing was run"
     lines = [told, *(fault.located(source) for fault in ordered)]
     return PlaybookInvalid("\n".join(lines), details={"faults": [*map(_row, ordered)]})
+
+
+def _counted(faults: Sequence[Fault]) -> str:
+    return f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
 
 
 def _row(fault: Fault) -> dict[str, object]:

@@ -103,11 +103,14 @@ class Parameters:
         if kind is None:
             return None
         found = Node(given, node.place) if given is not None else part(node, "default")
-        if found is not None:
-            return self._typed(name, node, kind, found, strict=given is None)
+        if found is None:
+            self._fault_no_value(name, node)
+            return None
+        return self._typed(name, node, kind, found, strict=given is None)
+
+    def _fault_no_value(self, name: str, node: Node) -> None:
         words = f"parameter {name!r} has no default and no value was given (--set {name}=...)"
         self._document.fault(node.place, words)
-        return None
 
     def _kind(self, name: str, node: Node) -> str | None:
         document = self._document

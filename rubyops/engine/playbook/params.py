@@ -1,6 +1,6 @@
 """Validates the parameters of a command, from a playbook's `with` or from the command line."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any, NamedTuple, get_args, get_type_hints
 
@@ -21,17 +21,43 @@ class TypedParams(NamedTuple):
 
 def type_params(params: type, values: Mapping[str, Any]) -> TypedParams:
     """Convert the values to the types of a Params dataclass, and collect all faults."""
-    hints = get_type_hints(params, include_extras=True)
-    known = {_dashed(item.name): item for item in fields(params)}
-    typed = TypedParams({}, [])
+    converter = _Converter(params)
     for key, value in values.items():
-        found = known.get(_dashed(key))
+        converter.take(key, value)
+    converter.find_missing({_dashed(key) for key in values})
+    return converter.typed
+
+
+class _Converter:
+    """Converts values one by one, and collects them and their faults in `typed`."""
+
+    def __init__(self, params: type) -> None:
+        self.typed = TypedParams({}, [])
+        self._hints = get_type_hints(params, include_extras=True)
+        self._known = {_dashed(item.name): item for item in fields(params)}
+
+    def take(self, key: str, value: Any) -> None:
+        found = self._known.get(_dashed(key))
         if found is None:
-            typed.faults.append((key, _unknown(key, list(known))))
-        else:
-            _convert(key, value, hints[found.name], found.name, typed)
-    typed.faults.extend(_missing(known, {_dashed(key) for key in values}))
-    return typed
+            self.typed.faults.append((key, _unknown(key, list(self._known))))
+            return
+        if self._convert(key, value, found.name) and isinstance(value, str) and acts(value):
+            self.typed.faults.append((key, _unprintable(key, value)))
+
+    def _convert(self, key: str, value: Any, name: str) -> bool:
+        hint = self._hints[name]
+        try:
+            self.typed.values[name] = msgspec.convert(value, hint, strict=True)
+        except msgspec.ValidationError as error:
+            found = f"found {value!r}{_allowed(hint)}"
+            self.typed.faults.append((key, f"parameter {key!r}: {str(error).lower()}, {found}"))
+            return False
+        return True
+
+    def find_missing(self, named: set[str]) -> None:
+        for name, item in self._known.items():
+            if not _has_default(item) and name not in named:
+                self.typed.faults.append((None, f"parameter {name!r} is missing"))
 
 
 def _dashed(name: str) -> str:
@@ -43,26 +69,9 @@ def _unknown(key: str, known: list[str]) -> str:
     return f"unknown parameter {key!r}{suggest(key, known)} (allowed: {listed})"
 
 
-def _convert(key: str, value: Any, hint: Any, name: str, typed: TypedParams) -> None:
-    try:
-        typed.values[name] = msgspec.convert(value, hint, strict=True)
-    except msgspec.ValidationError as error:
-        found = f"found {value!r}{_allowed(hint)}"
-        typed.faults.append((key, f"parameter {key!r}: {str(error).lower()}, {found}"))
-        return
-    if isinstance(value, str) and acts(value):
-        typed.faults.append((key, _unprintable(key, value)))
-
-
 def _unprintable(key: str, value: str) -> str:
     found = f"found {value[:SHOWN_LENGTH_MAX]!r} (allowed: printable text)"
     return f"parameter {key!r} holds a control character, {found}"
-
-
-def _missing(known: Mapping[str, Field[Any]], named: set[str]) -> Iterator[tuple[None, str]]:
-    for name, item in known.items():
-        if not _has_default(item) and name not in named:
-            yield None, f"parameter {name!r} is missing"
 
 
 def _has_default(item: Field[Any]) -> bool:
