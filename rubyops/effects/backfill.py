@@ -8,6 +8,11 @@ from rubyops.effects.batches import in_batches
 from rubyops.errors import RubyopsError
 from rubyops.ports import EffectIdentity
 
+NOT_CONVERTED = (
+    "the rows that could not be converted exactly are listed in "
+    "wallet.backfill_error, the rest stays"
+)
+
 
 @dataclass(frozen=True)
 class BatchCount:
@@ -81,11 +86,7 @@ class Backfill(Effect[BackfillPort]):
         figures = _figures(count)
         words = " · ".join(f"{name} {value:,}" for name, value in figures.items())
         if count.errors:
-            raise RubyopsError(
-                f"{words}; the rows that could not be converted exactly are listed in "
-                "wallet.backfill_error, the rest stays",
-                details=figures,
-            )
+            raise RubyopsError(f"{words}; {NOT_CONVERTED}", details=figures)
         return Outcome("ok", words, figures)
 
 

@@ -21,20 +21,24 @@ def await_in_force(
     Only the stop signal ends the wait early. The lock is not checked, because a brake run has none.
     """
     began, told = time.monotonic(), ""
-    while True:
-        found = truth()
-        if found.verdict.in_force:
-            return found
+    while not (found := truth()).verdict.in_force:
         waited = time.monotonic() - began
-        cause = found.held_up_by[0] if found.held_up_by else UNKNOWN_CAUSE
-        if waited >= TOLD_SECONDS and cause != told:
-            context.progress(f"{found.verdict.sentence}, held up by {cause}")
-            told = cause
+        if waited >= TOLD_SECONDS:
+            told = _tell(found, told, context)
         if waited >= IN_FORCE_SECONDS:
             raise TimedOut(_late(found), details=held_up(found))
         push()
         context.stop.wait(POLL_SECONDS)
         context.stop.raise_if_set()
+    return found
+
+
+def _tell(found: FreezeTruth, told: str, context: EffectContext) -> str:
+    """Report the first obstacle, unless it was the last one `told`; return the obstacle."""
+    cause = found.held_up_by[0] if found.held_up_by else UNKNOWN_CAUSE
+    if cause != told:
+        context.progress(f"{found.verdict.sentence}, held up by {cause}")
+    return cause
 
 
 def held_up(found: FreezeTruth) -> dict[str, object]:

@@ -96,11 +96,14 @@ def _moved(count: MoveCount) -> Outcome:
         f"{count.legs:,} buckets and {count.referring:,} grants, bonuses and rollings of "
         f"{count.players:,} players moved"
     )
-    details: dict[str, object] = {
+    return Outcome("ok" if count.players else "noop", words, _figures(count))
+
+
+def _figures(count: MoveCount) -> dict[str, object]:
+    return {
         "scanned": count.scanned,
         "players": count.players,
         "legs": count.legs,
         "referring": count.referring,
         "money": list(count.money),
     }
-    return Outcome("ok" if count.players else "noop", words, details)

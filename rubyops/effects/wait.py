@@ -33,8 +33,11 @@ class WaitFor(Effect[None]):
         began = time.monotonic()
         finding = context.poll(ask, self.timeout_seconds, self.interval_seconds)
         if finding is None:
-            raise TimedOut(
-                f"{self.check} did not hold within {self.timeout_seconds:g} s: {seen[0].summary}",
-                details=seen[0].details,
-            )
+            raise self._late(seen[0])
         return Outcome("ok", finding.summary, {"seconds": round(time.monotonic() - began, 3)})
+
+    def _late(self, last: Finding) -> TimedOut:
+        return TimedOut(
+            f"{self.check} did not hold within {self.timeout_seconds:g} s: {last.summary}",
+            details=last.details,
+        )
