@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -27,6 +28,11 @@ def kinds() -> dict[str, type[AnyEffect]]:
 def to_data(effect: AnyEffect) -> JsonObject:
     """Convert an effect to JSON data; the key `effect` holds the name of its class."""
     return {"effect": type(effect).__name__, **json.loads(json.dumps(dataclasses.asdict(effect)))}
+
+
+def all_to_data(effects: Iterable[AnyEffect]) -> list[JsonObject]:
+    """Convert each effect to JSON data."""
+    return [to_data(effect) for effect in effects]
 
 
 def from_data(data: JsonObject) -> AnyEffect:

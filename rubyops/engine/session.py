@@ -62,7 +62,7 @@ class Session:
         confirm(plan)
         run_id = new_run_id()
         journal = self._begin(run_id, plan)
-        self._open(journal, run_id, plan, dry=False)
+        self._open(journal, plan, dry=False)
         self.reporter.run_started(run_id, playbook, resumed=False)
         return self._runner(run_id, plan, journal).run()
 
@@ -75,7 +75,7 @@ class Session:
         plan = self.plan(playbook)
         run_id = new_run_id()
         journal = self._journal(run_id, self.journals.create(run_id))
-        self._open(journal, run_id, plan, dry=True)
+        self._open(journal, plan, dry=True)
         return DryRun(run_id, plan, self.ports, journal, self.reporter, self.stop).run()
 
     def resume(self, run_id: str) -> RunReport:
@@ -184,7 +184,7 @@ class Session:
         )
         return Journal(file, origin, **position)
 
-    def _open(self, journal: Journal, run_id: str, plan: Plan, *, dry: bool) -> None:
+    def _open(self, journal: Journal, plan: Plan, *, dry: bool) -> None:
         journal.write(
             lines.RunStarted(
                 playbook=StoredPlaybook.of(plan.playbook), dry_run=dry, pid=self.holder.pid

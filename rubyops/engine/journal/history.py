@@ -109,6 +109,11 @@ class History:
     changed: bool = False
     commits: tuple[str, ...] = ()
 
+    @property
+    def level_at_start(self) -> str | None:
+        """The freeze level at the start, None if the journal lacks it."""
+        return self.began_under[0] if self.began_under is not None else None
+
 
 def read_history(lines: Sequence[Line], *, anchored: int | None = None) -> History:
     """Rebuild the state of a run from its lines, for a resume and for `runs show`.

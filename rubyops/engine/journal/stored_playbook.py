@@ -9,6 +9,11 @@ from rubyops.model.kinds import PlaybookKind
 from rubyops.model.step import FindCommand, Playbook, Step, StepKind
 
 
+def _plain(params: object) -> JsonObject:
+    plain: JsonObject = msgspec.json.decode(msgspec.json.encode(params))
+    return plain
+
+
 class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
     """A stored step; `params` is None for a check, which has no parameters."""
 
@@ -23,7 +28,6 @@ class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, step: Step) -> Self:
         """Convert a step into its stored form."""
-        params = None if step.params is None else msgspec.json.encode(step.params)
         return cls(
             id=step.id,
             title=step.title,
@@ -31,7 +35,7 @@ class StoredStep(msgspec.Struct, frozen=True, kw_only=True):
             name=step.name,
             line=step.line,
             covers=step.covers,
-            params=None if params is None else msgspec.json.decode(params),
+            params=None if step.params is None else _plain(step.params),
         )
 
     def restore(self, command: FindCommand) -> Step:

@@ -39,8 +39,7 @@ class Journal:
         self._origin = origin
         self._anchor: Callable[[int, str], None] | None = None
         self._hashes: dict[int, str] = {line.seq: line.hash for line in after}
-        self.sequence: int = after[-1].seq if after else 0
-        self.head: str = after[-1].hash if after else GENESIS
+        self.sequence, self.head = _end_of(after)
 
     def anchor_to(
         self, anchor: Callable[[int, str], None], seen: tuple[int, str] | None = None
@@ -99,6 +98,10 @@ class Journal:
         """Close the file."""
         if self._file is not None:
             self._file.close()
+
+
+def _end_of(lines: Sequence[Line]) -> tuple[int, str]:
+    return (lines[-1].seq, lines[-1].hash) if lines else (0, GENESIS)
 
 
 def _clean(fields: msgspec.Struct) -> JsonObject:

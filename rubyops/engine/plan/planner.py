@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rubyops.engine.effect_data import digest, to_data
+from rubyops.engine.effect_data import all_to_data, digest
 from rubyops.engine.engine_ports import EnginePorts
 from rubyops.engine.plan.step_kinds import PREVIEWS
 from rubyops.engine.plan.step_plan import Plan, StepPlan, Verdict
@@ -75,5 +75,4 @@ def planned_results(plan: Plan) -> tuple[StepResult, ...]:
 
 
 def _content(plan: StepPlan) -> list[object]:
-    effects = [to_data(effect) for effect in plan.effects]
-    return [plan.step.id, plan.step.name, plan.verdict, effects]
+    return [plan.step.id, plan.step.name, plan.verdict, all_to_data(plan.effects)]

@@ -178,7 +178,7 @@ def refuse_other_freeze(
     that never changed the freeze is refused only if the freeze is stricter than at its start.
     """
     state, own = ports.control.freeze(), ports.control.last_freeze_of(run_id)
-    began_under = history.began_under[0] if history.began_under else NO_FREEZE
+    began_under = history.level_at_start or NO_FREEZE
     if own is None and is_stricter(state.level, began_under):
         raise _changed_since(state, f"began under {began_under}", next_command)
     if own is not None and state.epoch != own[0]:

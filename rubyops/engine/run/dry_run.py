@@ -15,8 +15,10 @@ from rubyops.engine.report import Reporter, RunReport, StepResult
 from rubyops.engine.run.ending import state_of
 from rubyops.errors import JournalUnwritable, RubyopsError
 from rubyops.model.exit_code import ExitCode
+from rubyops.model.finding import Finding
 from rubyops.model.json_object import JsonObject
 from rubyops.model.kinds import KINDS
+from rubyops.model.step import Step
 from rubyops.stop_signal import StopSignal
 
 
@@ -76,9 +78,7 @@ class DryRun:
         self.stop.raise_if_set()
         step = plan.step
         if plan.verdict == "check" and self._decisive:
-            found = self.ports.check(step.name)
-            outcome = (found.status, found.summary, found.details)
-            return StepResult(step.id, step.title, *outcome, step.covers)
+            return _checked(step, self.ports.check(step.name))
         result = planned_result(plan)
         return _undecided(result) if plan.plays else result
 
@@ -90,6 +90,10 @@ class DryRun:
         self.journal.write(ended)
         record_facts(self.plan.steps, self.ports, self.journal)
         self.journal.write(lines.RunFinished(state="planned", exit_code=int(code)))
+
+
+def _checked(step: Step, found: Finding) -> StepResult:
+    return StepResult(step.id, step.title, found.status, found.summary, found.details, step.covers)
 
 
 def _undecided(result: StepResult) -> StepResult:
@@ -132,7 +136,11 @@ def _journal_end(error: RubyopsError, journal: Journal) -> None:
 def _exit_code(results: tuple[StepResult, ...], plan: Plan, *, decisive: bool) -> ExitCode:
     if decisive and any(result.status in ("failed", "inconclusive") for result in results):
         return ExitCode.CHECK_FAILED
-    first = next((step for step in plan.steps if step.verdict in ("planned", "refused")), None)
+    return ExitCode.REFUSED if _is_refused(plan) else ExitCode.DONE
+
+
+def _is_refused(plan: Plan) -> bool:
     # Only the first planned or refused step decides. A planned step would change the facts, so a
     # later step that is refused now may be allowed in the real run.
-    return ExitCode.REFUSED if first is not None and first.verdict == "refused" else ExitCode.DONE
+    verdicts = (step.verdict for step in plan.steps if step.verdict in ("planned", "refused"))
+    return next(verdicts, None) == "refused"

@@ -80,15 +80,14 @@ class Performer:
 
     def _identity(self, wanted: NumberedEffect, *, guard: bool = False) -> EffectIdentity:
         """Check lock and freeze, and return the identity under which the effect acts."""
-        token = self.charge.token
-        if token is None and wanted.effect.traits.needs_lock:
+        if self.charge.token is None and wanted.effect.traits.needs_lock:
             raise self._without_lock()
         if not guard:
             self.charge.hold()
         return EffectIdentity(
             f"{self.run.run_id}/{wanted.step_id}/{wanted.number}",
             self.run.run_id,
-            token or 0,
+            self.charge.token or 0,
             self.run.holder.who,
             self.run.owner,
             None if guard else self.charge.epoch,

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from rubyops.effects.base import AnyEffect, Outcome
-from rubyops.engine.effect_data import to_data
+from rubyops.engine.effect_data import all_to_data
 from rubyops.engine.plan.step_plan import StepPlan, same_as_shown
 from rubyops.engine.report import status_of
 from rubyops.engine.run import state as s
 from rubyops.engine.run.state import Action, Event, Phase, RunState, StepState
 from rubyops.errors import CheckFailed, Interrupted, Refused, RubyopsError, TimedOut
-from rubyops.model.step import StepKind
+from rubyops.model.step import Step, StepKind
 
 STOPPED_INSIDE = Outcome("unknown", "stopped inside this step; a resume goes on there")
 
@@ -181,9 +181,12 @@ def _judged(step: StepState, outcome: Outcome) -> StepState:
     """End the step with a check's outcome; failed and inconclusive also become an error."""
     if outcome.status not in ("failed", "inconclusive"):
         return step.ended(outcome)
-    details = {"ids": list(step.step.covers), **outcome.details}
-    message = f"{step.step.name} {outcome.status}: {outcome.summary}"
-    return step.ended(outcome, CheckFailed(message, details=details))
+    return step.ended(outcome, _check_failed(step.step, outcome))
+
+
+def _check_failed(step: Step, outcome: Outcome) -> CheckFailed:
+    details = {"ids": list(step.covers), **outcome.details}
+    return CheckFailed(f"{step.name} {outcome.status}: {outcome.summary}", details=details)
 
 
 def _planned(step: StepState, now: StepPlan, *, changed_before: bool) -> StepState:
@@ -202,10 +205,7 @@ def _stale(shown: StepPlan, now: StepPlan, *, changed_before: bool) -> Refused |
     return Refused(
         f"step {shown.step.id} was shown as [{shown.in_short()}] and would now be "
         f"[{now.in_short()}]: the plan is stale, and this step changed nothing",
-        details={
-            "shown": [to_data(effect) for effect in shown.effects],
-            "now": [to_data(effect) for effect in now.effects],
-        },
+        details={"shown": all_to_data(shown.effects), "now": all_to_data(now.effects)},
     )
 
 
@@ -230,8 +230,12 @@ def _outcome_of(error: RubyopsError) -> Outcome:
 
 def _confirming(run: RunState, step: StepState, error: RubyopsError) -> RubyopsError:
     """Turn a failure of the steps that freeze, or confirm the freeze, into `Refused`."""
-    if not _is_confirming(run, step) or not _is_negative(error):
-        return error
+    if _is_confirming(run, step) and _is_negative(error):
+        return _unconfirmed(run, error)
+    return error
+
+
+def _unconfirmed(run: RunState, error: RubyopsError) -> Refused:
     refused = Refused(
         "the freeze is not confirmed by every copy, so the rollback goes no further: "
         f"{error.message}",
@@ -251,5 +255,9 @@ def _closed(run: RunState) -> RunState:
     """After the last step, fail a run in which steps have failed."""
     if run.current is not None or not run.broken:
         return run
-    words = f"{len(run.broken)} of {len(run.steps)} did not hold: {', '.join(run.broken)}"
-    return replace(run, error=CheckFailed(words, details={"failed": list(run.broken)}))
+    return replace(run, error=_some_failed(run.broken, len(run.steps)))
+
+
+def _some_failed(broken: tuple[str, ...], steps: int) -> CheckFailed:
+    words = f"{len(broken)} of {steps} did not hold: {', '.join(broken)}"
+    return CheckFailed(words, details={"failed": list(broken)})

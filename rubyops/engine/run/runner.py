@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rubyops.engine.effect_data import to_data
+from rubyops.engine.effect_data import all_to_data
 from rubyops.engine.engine_ports import EnginePorts
 from rubyops.engine.journal import lines
 from rubyops.engine.journal.history import History
@@ -175,7 +175,7 @@ class Runner:
         planned = lines.StepPlanned(
             step=now.step.id,
             first=first,
-            effects=tuple(to_data(effect) for effect in now.effects),
+            effects=tuple(all_to_data(now.effects)),
             facts=now.facts,
             reason=now.reason,
         )

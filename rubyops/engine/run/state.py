@@ -115,11 +115,13 @@ def next_open(steps: Sequence[StepState], start: int) -> int:
 
 def _begun(shown: StepPlan, record: StepRecord) -> StepState:
     state = StepState(shown, record)
-    if not record.done:
-        return state
-    status: Literal["noop", "ok"] = "noop" if record.status == "noop" else "ok"
+    return replace(state.ended(_earlier(record)), phase="left") if record.done else state
+
+
+def _earlier(record: StepRecord) -> Outcome:
+    """Return the outcome of a step that an earlier process has finished."""
     details = {**record.details, "done_before_resume": True}
-    return replace(state.ended(Outcome(status, record.summary, details)), phase="left")
+    return Outcome("noop" if record.status == "noop" else "ok", record.summary, details)
 
 
 # --- actions: the next thing that the runner has to do
