@@ -211,9 +211,10 @@ def _allowed(key: str) -> str:
     hint: Any = _Entry.__annotations__[key]
     if get_origin(hint) is Literal:
         return ", ".join(get_args(hint))
-    if hint is bool:
-        return "true, false"
     if get_origin(hint) is Annotated:
-        (bounds,) = hint.__metadata__
-        return f"{bounds.ge} to {bounds.le}"
-    return "a URL"
+        return _range(hint.__metadata__[0])
+    return "true, false" if hint is bool else "a URL"
+
+
+def _range(bounds: msgspec.Meta) -> str:
+    return f"{bounds.ge} to {bounds.le}"

@@ -90,9 +90,12 @@ class EffectPorts:
         """Return the port of an effect's family."""
         place = type(effect).__module__
         if place not in self._made:
-            family = next(family for family in EFFECTS.values() if family.place == place)
-            self._made[place] = import_module(family.adapter).connect(self.access)
+            self._made[place] = import_module(_adapter_of(place)).connect(self.access)
         return self._made[place]
+
+
+def _adapter_of(place: str) -> str:
+    return next(family.adapter for family in EFFECTS.values() if family.place == place)
 
 
 def connect_driver(environment: Environment) -> Driver:

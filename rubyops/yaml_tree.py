@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
 DEPTH_MAX = 16
 NODES_MAX = 20_000
 EMPTY = "the file is empty; a playbook needs schema, name, title, kind and steps"
+NODE_EVENTS = (ScalarEvent, AliasEvent, MappingStartEvent, SequenceStartEvent)
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, bool | None] = {
@@ -107,12 +108,16 @@ def _not_yaml(error: Exception) -> Fault:
     if not isinstance(error, MarkedYAMLError):
         return Fault(Place(1, 1), f"this is not YAML: {str(error).splitlines()[0]}")
     mark = error.problem_mark or error.context_mark
-    place = Place(mark.line + 1, mark.column + 1) if mark else Place(1, 1)
+    place = _at(mark) if mark else Place(1, 1)
     return Fault(place, f"this is not YAML: {error.problem or error.context}")
 
 
+def _at(mark: Any) -> Place:
+    return Place(mark.line + 1, mark.column + 1)
+
+
 def _place(event: Any) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
+    return _at(event.start_mark)
 
 
 def _bounded(events: Any, faults: list[Fault]) -> Iterator[Any]:
@@ -150,12 +155,13 @@ class _Builder:
     def root(self) -> Node | None:
         root: Node | None = None
         for event in self._events:
-            if isinstance(event, ScalarEvent | AliasEvent | MappingStartEvent | SequenceStartEvent):
-                node = self._node(event)
-                if root is not None:
-                    self._fault(event, "a second document; a file holds exactly one")
-                elif not (isinstance(event, ScalarEvent) and node.value is None):
-                    root = node
+            if not isinstance(event, NODE_EVENTS):
+                continue
+            node = self._node(event)
+            if root is not None:
+                self._fault(event, "a second document; a file holds exactly one")
+            elif not (isinstance(event, ScalarEvent) and node.value is None):
+                root = node
         return root
 
     def _fault(self, event: Any, message: str) -> None:
@@ -224,9 +230,11 @@ def _scalar(event: Any) -> Any:
         return None
     if text in _WORDS:
         return _WORDS[text]
+    return _number(text)
+
+
+def _number(text: str) -> int | float | str:
     if _INTEGER.fullmatch(text) and len(text) <= 19:
         # YAML parsers disagree whether a leading zero means octal, so such a number stays text.
         return text if re.match(r"[-+]?0[0-9]", text) else int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    return text
+    return float(text) if _FLOAT.fullmatch(text) else text
