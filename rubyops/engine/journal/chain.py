@@ -63,16 +63,17 @@ def read_chain(raw: Sequence[str], *, ends_whole: bool, run_id: str | None = Non
     faults: list[str] = []
     for number, text in enumerate(raw if ends_whole else raw[:-1], 1):
         line = read_line(text)
-        if isinstance(line, str):
-            faults.append(f"line {number} {line}")
-            continue
         found = _faults_of(line, lines[-1] if lines else None, run_id)
         faults.extend(f"line {number} {fault}" for fault in found)
-        lines.append(line)
+        if isinstance(line, Line):
+            lines.append(line)
     return Chain(tuple(lines), tuple(faults), torn=not ends_whole)
 
 
-def _faults_of(line: Line, before: Line | None, run_id: str | None) -> Iterator[str]:
+def _faults_of(line: Line | str, before: Line | None, run_id: str | None) -> Iterator[str]:
+    if isinstance(line, str):
+        yield line
+        return
     if not line.is_unchanged:
         yield f"(sequence {line.seq}) was changed: its hash does not fit its content"
     yield from _faults_of_link(line, before)
@@ -148,10 +149,9 @@ def lines_ahead(lines: Sequence[Line], anchored: int | None) -> set[int]:
     found = _newer(lines, anchored) if anchored is not None else set()
     # The loop starts at the newest line, because a resume line without an anchor may be forged:
     # its `anchored` field must not be used.
-    for index in range(len(lines) - 1, -1, -1):
-        resumed = lines[index].content
-        if isinstance(resumed, RunResumed) and lines[index].seq not in found:
-            found |= _newer(lines[:index], resumed.anchored)
+    for index, line in reversed([*enumerate(lines)]):
+        if isinstance(line.content, RunResumed) and line.seq not in found:
+            found |= _newer(lines[:index], line.content.anchored)
     return found
 
 

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 
 from rubyops.engine.journal.chain import Head
 from rubyops.engine.journal.judge import (
-    LONG_AGO,
     Found,
     JournalText,
     Judge,
     Recorded,
     newest_recorded,
+    undated,
 )
 from rubyops.engine.journal.store import Journals
 from rubyops.errors import RubyopsError
@@ -111,7 +111,7 @@ class EvidenceBook:
         why = self._judge.unended(suite, text)
         if why is None:
             return None
-        return Found(LONG_AGO, None, f"found {text.run_id}, not believed: {why}", weighs=True)
+        return undated(f"found {text.run_id}, not believed: {why}", weighs=True)
 
     def _others(self, suite: str, known: Sequence[str]) -> list[Found]:
         """Judge the journals of all runs that are not in `known`, newest first."""
@@ -125,7 +125,7 @@ class EvidenceBook:
         except RubyopsError as error:
             # The suite of an unreadable journal is unknown, so the journal is reported and hides
             # no result.
-            return Found(LONG_AGO, None, f"found {run_id}, not believed: {error.message}")
+            return undated(f"found {run_id}, not believed: {error.message}")
         return self._judge.judge(suite, text) if _may_record(suite, text) else None
 
     def _unknown(self, suite: str, known: Sequence[str]) -> list[Found]:
@@ -135,7 +135,7 @@ class EvidenceBook:
 
 def _unreadable(run_id: str, error: RubyopsError) -> Found:
     doubt = f"control knows the run {run_id}, and its end cannot be told: {error.message}"
-    return Found(LONG_AGO, None, doubt, weighs=True)
+    return undated(doubt, weighs=True)
 
 
 def _may_record(suite: str, text: JournalText) -> bool:

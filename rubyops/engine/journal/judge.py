@@ -56,6 +56,11 @@ class Found:
         return self.result is not None or self.weighs
 
 
+def undated(doubt: str, *, weighs: bool = False) -> Found:
+    """Return a doubt about a run that has no recorded result, and so no time."""
+    return Found(LONG_AGO, None, doubt, weighs)
+
+
 @dataclass(frozen=True)
 class JournalText:
     """The unparsed lines of a run's journal; `whole` is False if the last has no newline."""
@@ -75,6 +80,10 @@ class Recorded:
 
     line: Line
     result: JsonObject
+
+    def doubted(self, why: str, *, weighs: bool = False) -> Found:
+        """Return the verdict that this result is not trusted."""
+        return Found(self.line.at, None, why, weighs)
 
     def with_origin(self) -> JsonObject:
         """Return the result with its run, its commit and the time of the line."""
@@ -111,20 +120,20 @@ class Judge:
     def _judged(self, suite: str, text: JournalText) -> Found:
         recorded = newest_recorded(suite, text.raw, self.facts.commit)
         if recorded is None:
-            return Found(LONG_AGO, None, _without_record(text.chain()))
+            return undated(_without_record(text.chain()))
         foreign = self.foreign(recorded.line)
         if foreign is not None:
-            return Found(recorded.line.at, None, foreign)
+            return recorded.doubted(foreign)
         return self._proved(suite, recorded, text.chain())
 
     def _proved(self, suite: str, recorded: Recorded, chain: Chain) -> Found:
-        at, unproved = recorded.line.at, self._unproved(suite, recorded.line, chain)
+        unproved = self._unproved(suite, recorded.line, chain)
         if unproved is not None:
-            return Found(at, None, unproved, weighs=True)
+            return recorded.doubted(unproved, weighs=True)
         try:
-            return Found(at, self._result(suite, recorded, chain))
+            return Found(recorded.line.at, self._result(suite, recorded, chain))
         except Refused as error:
-            return Found(at, None, error.message, weighs=not isinstance(error, NotShipped))
+            return recorded.doubted(error.message, weighs=not isinstance(error, NotShipped))
 
     def foreign(self, line: Line) -> str | None:
         """Return why a result is of another commit, another environment or the future; or None."""
@@ -221,18 +230,21 @@ class Judge:
 
     def _shipped(self, stored: StoredPlaybook) -> Playbook:
         """Return the shipped rollout that has the same steps. Raises `NotShipped`."""
-        given = {name: str(value) for name, value in stored.parameters.items()}
-        try:
-            playbook = self.shipped(stored.name, given)
-        except RubyopsError as error:
-            raise NotShipped(
-                f"its playbook {stored.name!r} is not one that ships: {error.message}"
-            ) from None
+        playbook = self._load_shipped(stored)
         if _is_same_rollout(stored, StoredPlaybook.of(playbook)):
             return playbook
         raise NotShipped(
             f"its steps are not those of the rollout {stored.name} that ships, whole and unchanged"
         )
+
+    def _load_shipped(self, stored: StoredPlaybook) -> Playbook:
+        given = {name: str(value) for name, value in stored.parameters.items()}
+        try:
+            return self.shipped(stored.name, given)
+        except RubyopsError as error:
+            raise NotShipped(
+                f"its playbook {stored.name!r} is not one that ships: {error.message}"
+            ) from None
 
     def _demand_code(self, told: JsonObject) -> None:
         code = told.get("code")

@@ -23,7 +23,7 @@ def record_facts(plans: Sequence[StepPlan], ports: EnginePorts, journal: Journal
     The real run is compared with these facts.
     """
     for plan in plans:
-        suite = suite_of(plan.step, ports.command, ports.read.environment)
+        suite = _suite(plan, ports)
         if suite is not None and plan.verdict == "planned" and not plan.plays:
             journal.write(SuiteRecorded(suite=suite, result={"passed": True, **plan.facts}))
 
@@ -37,8 +37,7 @@ def record_rollout(
     were not all reached. A passed suite is recorded with the digest of the code that every process
     runs now.
     """
-    facts = ports.read.environment
-    named = {item.step.id: suite_of(item.step, ports.command, facts) for item in plan.steps}
+    named = {item.step.id: _suite(item, ports) for item in plan.steps}
     for suite in proves(plan, ports):
         steps = {result.id: result.status for result in results if named.get(result.id) == suite}
         passed = _passed(steps)
@@ -72,9 +71,12 @@ def proves(plan: Plan, ports: EnginePorts) -> tuple[str, ...]:
     """
     if not KINDS[plan.playbook.kind].records_suites:
         return ()
-    facts = ports.read.environment
-    named = [suite_of(item.step, ports.command, facts) for item in plan.steps]
+    named = [_suite(item, ports) for item in plan.steps]
     return tuple(dict.fromkeys(suite for suite in named if suite is not None))
+
+
+def _suite(plan: StepPlan, ports: EnginePorts) -> str | None:
+    return suite_of(plan.step, ports.command, ports.read.environment)
 
 
 def suite_of(step: Step, command: FindCommand, facts: EnvironmentFacts) -> str | None:
