@@ -204,7 +204,7 @@ class _Builder:
         return entries
 
     def _until(self, end: type) -> Iterator[Any]:
-        """Yield the events of the present sequence or mapping."""
+        """Yield the events before the `end` event of a sequence or mapping."""
         for event in self._events:
             if isinstance(event, end):
                 return

@@ -134,7 +134,7 @@ def _intends_start(content: Content | None) -> TypeGuard[EffectIntended]:
 
 
 def _shows_lock(content: Content | None, starts: Set[str]) -> bool:
-    """Whether a run has this content only after it took the lock."""
+    """Whether the content proves that the run took the lock."""
     if not isinstance(content, EffectEnded):
         return isinstance(content, LockTaken)
     return content.status in ("ok", "noop") or content.effect_id not in starts

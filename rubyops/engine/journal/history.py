@@ -208,7 +208,7 @@ def _finished(record: StepRecord, content: StepFinished) -> StepRecord:
 
 
 def _intended(record: StepRecord, number: int) -> StepRecord:
-    """Add an intent; an outcome of an earlier try of the same effect does not count any more."""
+    """Add an intent, and remove the outcome of an earlier try of the same effect."""
     outcomes = {key: status for key, status in record.outcomes.items() if key != number}
     return replace(
         record,

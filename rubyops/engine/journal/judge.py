@@ -52,7 +52,7 @@ class Found:
 
     @property
     def decides(self) -> bool:
-        """Whether older results do not count, because of this result or doubt."""
+        """Whether older results are ignored because of this verdict."""
         return self.result is not None or self.weighs
 
 

@@ -109,7 +109,7 @@ def begin(plan: Plan, history: History | None, status_line: str) -> RunState:
 
 
 def next_open(steps: Sequence[StepState], start: int) -> int:
-    """Return the index of the first step from `start` on that is not left, else their number."""
+    """Return the index of the first unfinished step from `start` on, or `len(steps)`."""
     return next((at for at in range(start, len(steps)) if not steps[at].is_left), len(steps))
 
 
