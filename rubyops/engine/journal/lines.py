@@ -114,7 +114,7 @@ class StepFinished(_Content, frozen=True, tag="step_finished"):
 
 
 class SuiteRecorded(_Content, frozen=True, tag="recorded"):
-    """A result that later runs and gates may count."""
+    """The result of a suite, for later runs and release gates."""
 
     suite: str
     result: JsonObject

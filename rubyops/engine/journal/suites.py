@@ -33,9 +33,9 @@ def record_rollout(
 ) -> None:
     """After a rollout, record for each suite whether it passed.
 
-    Release gates of the same commit read the record. No record is written for a suite whose steps
-    were not all reached. A passed suite is recorded with the digest of the code that every process
-    runs now.
+    Release gates of the same commit read the record. No record is written for a suite that has an
+    unreached step and no failed step. A passed suite is recorded with the digest of the code that
+    every process runs now.
     """
     named = {item.step.id: _suite(item, ports) for item in plan.steps}
     for suite in proves(plan, ports):
