@@ -16,12 +16,12 @@ def stored_bet(read: Read, authorization_id: str) -> Row:
 
 
 def close_body(bet: Row) -> dict[str, object]:
-    """Build the body by which the wallet's settle and rollback routes find a bet."""
+    """Build the request body that identifies a bet for the wallet's settle and rollback routes."""
     return {name: bet[name] for name in ("player_id", "provider_id", "bet_id")}
 
 
 def closed_otherwise(bet: Row, wanted: str) -> Refused:
-    """Build the refusal for a bet that ended another way."""
+    """Build the refusal for a bet that is already closed in another state than `wanted`."""
     payout = ""
     if bet["payout"] is not None:
         payout = f" with payout {bet['payout']} minor units of {bet['currency']}"

@@ -1,4 +1,4 @@
-"""Turns a document file into the call that saves it."""
+"""Turns a topology or policy file into the call to wallet_service that saves it as a draft."""
 
 import json
 from pathlib import Path
@@ -15,9 +15,10 @@ DRAFT = "DRAFT"
 
 
 def plan_save(kind: str, key: str, file: str, read: Read) -> Planned:
-    """Want the document in the file saved as a draft; refuse a version that was ever active (A7-9).
+    """Plan to save the file's document as a draft. Refuses a version that was ever active (A7-9).
 
-    `kind` is "topology" or "policy"; `key` is the document's field that names it.
+    `kind` is "topology" or "policy". `key` is the field that holds the document's name: "code" for
+    a topology, "policy_key" for a policy.
     """
     document = read_document(file)
     name, version = document.get(key), document.get("version")
@@ -42,7 +43,7 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Planned:
 
 
 def read_document(file: str) -> dict[str, Any]:
-    """Read a JSON object from a file. Raises `UsageError`."""
+    """Read a JSON object of at most 64 KiB from a file. Raises `UsageError` for anything else."""
     path = Path(file)
     try:
         if path.stat().st_size > DOCUMENT_BYTES_MAX:

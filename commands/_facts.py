@@ -1,4 +1,4 @@
-"""Facts and effects that several commands share."""
+"""Facts that several commands share."""
 
 from typing import get_args
 
@@ -11,10 +11,10 @@ VERIFICATION_KINDS: tuple[VerificationKind, ...] = get_args(VerificationKind)
 
 
 def consumers_alive(read: Read, processes: tuple[str, ...]) -> tuple[CopyLife, ...]:
-    """Return what is known of every copy of these processes.
+    """Return the liveness of every copy of these processes.
 
-    Raises `Unreachable` where the driver does not answer, and `Refused` where it keeps no copy of
-    one of them: neither says that nothing runs.
+    Raises `Unreachable` when the driver does not answer. Raises `Refused` when a process has no
+    copy at all. In both cases the caller must not conclude that nothing runs.
     """
     life = liveness(read)
     if not life.driver_answers:
@@ -32,7 +32,7 @@ def consumers_alive(read: Read, processes: tuple[str, ...]) -> tuple[CopyLife, .
 
 
 def money_in_reach(read: Read) -> dict[str, str]:
-    """Say per currency how many players hold how much, in minor units."""
+    """Return a text per currency: the number of players and their total in minor units."""
     return {
         row["currency"]: f"{row['players']} players, {row['amount']} minor units"
         for row in read.rows("facts_money_in_reach")

@@ -1,4 +1,4 @@
-"""The money invariants around every changing step; a broken one freezes ingress."""
+"""The money invariants, checked around every changing step. A broken invariant freezes ingress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ REASON_LENGTH_MAX = 300
 
 @dataclass(frozen=True)
 class MoneyGuard:
-    """Asks the invariants, where there is money. `level` reads the freeze that is wanted."""
+    """Checks the money invariants on a platform that has money.
+
+    `level` returns the freeze level that `control` wants now.
+    """
 
     has_money: Callable[[], bool]
     check: CheckRunner
@@ -32,9 +35,9 @@ class MoneyGuard:
         return None
 
     def brake(self, name: str, finding: Finding) -> AnyEffect | None:
-        """Return the freeze of ingress for a broken invariant.
+        """Return the effect that freezes ingress because of a broken invariant.
 
-        None where ingress is frozen already, or where the invariant could not be looked at.
+        Returns None when ingress is frozen already, or when the check was inconclusive.
         """
         if finding.status != "failed" or strictness(self.level()) >= strictness(INGRESS):
             return None

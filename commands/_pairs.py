@@ -1,4 +1,4 @@
-"""Pairs of a topology version and a policy version: a pair is one deployment unit (A7)."""
+"""Pairs of a topology version and a policy version. The two are always activated together (A7)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rubyops.ports import Read, Row
 
 @dataclass(frozen=True)
 class Pair:
-    """A topology version with the policy version that is for it."""
+    """A topology version, and a policy version that was written for this topology version."""
 
     topology_code: str
     topology_version: int
@@ -24,22 +24,23 @@ class Pair:
 
     @classmethod
     def of(cls, row: Row) -> "Pair":
-        """Read the pair from a row that names all four."""
+        """Read the pair from a row that has all four columns."""
         return cls(
             row["topology_code"], row["topology_version"], row["policy_key"], row["policy_version"]
         )
 
 
 def active_pair(read: Read) -> Pair | None:
-    """Return the pair that money moves by now; None before the first activation."""
+    """Return the pair in the gate row, or None before the first activation."""
     gate = read.one("facts_gate")
     return None if gate["topology_code"] is None else Pair.of(gate)
 
 
 def refuse_unless_in_force(pair: Pair, read: Read) -> None:
-    """Raise `Refused` unless wallet_service acts on the pair that the database calls active.
+    """Raise `Refused` unless every copy of wallet_service reports the pair that is active.
 
-    A pair that is active already needs no activation only where money moves by it.
+    Callers skip an activation when the pair is already active. The database alone does not prove
+    that, because a copy of wallet_service could still act on another pair.
     """
     for finding in (topology_endpoint.run(read), policy_endpoint.run(read)):
         if not finding.ok:
@@ -51,10 +52,10 @@ def refuse_unless_in_force(pair: Pair, read: Read) -> None:
 
 
 def pair_before(history: Sequence[Row]) -> Pair | None:
-    """Return the pair that was active before the present one, or None.
+    """Return the previous pair, or None. `history` has the activations, oldest first.
 
-    Going back to an earlier pair removes the later ones: after v1, v2, v1 nothing is before v1, so
-    a second rollback never leads forward again to the candidate.
+    A return to an earlier pair removes all later pairs from the history. After v1, v2, v1 there is
+    no previous pair, so a second rollback cannot activate v2 again.
     """
     stack: list[Pair] = []
     for row in history:
@@ -67,9 +68,9 @@ def pair_before(history: Sequence[Row]) -> Pair | None:
 
 
 def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_version: int) -> Pair:
-    """Return the saved pair of a topology version. Raises `Refused`.
+    """Return the pair of a saved topology version. Raises `Refused` when a part is not saved.
 
-    Policy version 0 takes the newest policy for that topology version.
+    Policy version 0 means the newest policy for that topology version.
     """
     saved = [row["version"] for row in read.rows("facts_topologies") if row["code"] == code]
     if version not in saved:

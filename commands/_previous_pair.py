@@ -1,4 +1,4 @@
-"""The previous pair: which one it is, and what forbids going back to it (PRD-T2b)."""
+"""Finds the previous pair, and the reasons that forbid a return to it (PRD-T2b)."""
 
 from itertools import chain
 from urllib.parse import quote
@@ -14,7 +14,7 @@ _ANSWERED = 200
 
 
 def pair_to_go_back_to(read: Read) -> Pair:
-    """Return the pair before the present one. Raises `Refused` when there is none."""
+    """Return the previous pair. Raises `Refused` when there is none."""
     before = pair_before(read.rows("facts_activations"))
     if before is None:
         raise Refused(
@@ -26,10 +26,10 @@ def pair_to_go_back_to(read: Read) -> Pair:
 
 
 def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
-    """Raise `Refused` while accepted bets are open on the candidate, the pair to be left.
+    """Raise `Refused` while accepted bets are open on `candidate`, the pair that is active now.
 
-    The refusal names each bet and its next command. Without an active pair nobody knows which bets
-    count.
+    The refusal lists the bets and the commands that close them. It is also raised when no pair is
+    active, because the open bets cannot be looked up then.
     """
     if candidate is None:
         raise Refused(
@@ -66,9 +66,9 @@ def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
 
 
 def refuse_what_activation_would(read: Read, target: Pair) -> None:
-    """Raise `Refused` where wallet_service would refuse to activate this pair, with every reason.
+    """Raise `Refused`, with every reason, if wallet_service would refuse to activate this pair.
 
-    wallet_service answers by the rules of the activation itself (A7-1 to A7-8). Raises
+    wallet_service applies the rules of an activation (A7-1 to A7-8) without activating. Raises
     `Unreachable` when a copy does not answer.
     """
     key = quote(target.policy_key, safe="")

@@ -1,4 +1,7 @@
-"""When a verification opens a freeze (K1, K18): one whole, newest, recent run on this state."""
+"""Decides whether a verification allows a thaw (K1, K18).
+
+All parts must have passed in one run, recently, and on the present state of the platform.
+"""
 
 from collections.abc import Sequence
 
@@ -11,10 +14,11 @@ ROWS_MAX = 200
 
 
 def verifying_run(rows: Sequence[Row], state: Row) -> tuple[str | None, list[str]]:
-    """Return the run whose verification counts now, or None and every reason why none does.
+    """Return the id of the run that allows a thaw, or None and every reason against a thaw.
 
-    `rows` are parts of verifications, the newest first. The newest run that has all parts counts
-    if no later part of any run failed; parts of different runs are never added up.
+    `rows` are the recorded parts of verifications, newest first. The newest run with all parts
+    passed counts, unless a part of another run failed since. Parts of different runs are never
+    combined.
     """
     newest = {
         kind: next((row for row in rows if row["kind"] == kind), None)
@@ -53,7 +57,7 @@ def _newest_of(rows: Sequence[Row], run_id: str) -> list[Row]:
 
 
 def _failed_since(rows: Sequence[Row], run_id: str) -> list[str]:
-    """Name parts of other runs that failed since the run's first part, whatever passed later."""
+    """List parts of other runs that failed after this run began, even if they passed later."""
     first = max(rows.index(part) for part in _newest_of(rows, run_id))
     return [
         f"{row['kind']} failed or did not end in run {row['run_id']}, after run {run_id} had begun"

@@ -1,8 +1,8 @@
 """Create missing wallet balances of legacy players, with opening money in the ledger.
 
-When: before the ledger decides withdrawals (LE-4). Blast radius: missing rows. Existing rows are
-skipped. Players whose money cannot be converted exactly are listed, never guessed. Undo: none
-needed while nothing decides by the ledger.
+When: before the ledger decides withdrawals (LE-4). Blast radius: only missing rows are written;
+existing rows are skipped. A player whose money cannot be converted exactly is listed as an error.
+Undo: not needed while nothing reads the ledger for decisions.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ COUNTERS = ("scanned", "created", "skipped_exists", "updated_forced", "errors")
 
 @dataclass(frozen=True)
 class Params:
-    """Batch size, an optional tenant, and the expected count for a run without a dry-run."""
+    """Batch size, an optional tenant, and the expected count that may replace a dry-run."""
 
     batch_size: int = option("players in a batch", 1000)
     tenant_id: str | None = option("only this tenant (a UUID)", None)
@@ -29,12 +29,15 @@ class Params:
 
 
 def scope(tenant_id: str | None) -> str:
-    """Name the scope of a backfill, under which its dry-run is recorded."""
+    """Return the name of a backfill's scope: the tenant, or "all". Dry-runs are recorded by it."""
     return tenant_id or "all"
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the rows created; refuse a scope without a dry-run, and a wrong typed count."""
+    """Plan to create the missing rows.
+
+    Refuses when neither a dry-run of this scope is recorded nor the right count was typed.
+    """
     preview = read.one("backfill_preview", tenant_id=params.tenant_id)
     counts = {name: int(preview.get(name) or 0) for name in COUNTERS}
     if not counts["created"] and not counts["errors"]:
@@ -49,7 +52,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
 
 def _refuse_nobody(params: Params, scanned: int, read: Read) -> None:
-    """Raise `Refused` where there is no player to look at: that is no finished backfill."""
+    """Raise `Refused` when the scope has no player. An empty scope is not a finished backfill."""
     found = read.one("facts_legacy_players")
     if params.tenant_id is not None and not scanned:
         raise Refused(
@@ -88,7 +91,7 @@ def _difference(params: Params, counts: dict[str, int], evidence: Evidence) -> d
 
 
 def records(params: Params, facts: EnvironmentFacts) -> str:
-    """Name the result of a dry-run of this scope, which the real run compares itself with."""
+    """Return the name under which a dry-run is recorded, for the real run to compare with."""
     del facts
     return DRY_RUN_PREFIX + scope(params.tenant_id)
 

@@ -1,7 +1,7 @@
 """Roll one accepted bet back as the operator: the stake returns to where it came from.
 
 When: an open bet blocks a rollback, and the provider has no result for it.
-Blast radius: that bet's player. Undo: none; the provider must take a new bet.
+Blast radius: that bet's player. Undo: none; the player must place a new bet at the provider.
 """
 
 from dataclasses import dataclass
@@ -15,13 +15,16 @@ from wallet_runtime.contract.processes import WALLET_SERVICE
 
 @dataclass(frozen=True)
 class Params:
-    """The authorization."""
+    """The authorization id of the bet."""
 
     authorization: str
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the bet rolled back unless it is; refuse a settled one, whose winnings may be spent."""
+    """Plan to roll the bet back, or do nothing when it is rolled back already.
+
+    Refuses a settled bet, because its winnings may be spent.
+    """
     bet = stored_bet(read, params.authorization)
     if bet["state"] in ("ROLLED_BACK", "TOMBSTONE"):
         return NoOp(f"bet {bet['bet_id']} is rolled back already")

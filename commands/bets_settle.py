@@ -15,14 +15,14 @@ from wallet_runtime.contract.processes import WALLET_SERVICE
 
 @dataclass(frozen=True)
 class Params:
-    """The authorization and the payout in major units, such as "12.50"; "0" is a lost bet."""
+    """The bet's authorization id, and the payout in major units ("12.50"; "0" for a lost bet)."""
 
     authorization: str
     payout: str = option('winnings in major units of the bet\'s currency, "0" for a lost bet')
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the bet settled unless it is; refuse one that was rolled back."""
+    """Plan to settle the bet, or do nothing when it is settled. Refuses a rolled-back bet."""
     bet = stored_bet(read, params.authorization)
     if bet["state"] == "SETTLED":
         payout = f"{bet['payout']} minor units of {bet['currency']}"

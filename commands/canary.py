@@ -1,6 +1,7 @@
 """Canary: one deposit, bet, settlement and withdrawal, and agreeing ledger tips (PRD-4d).
 
-When: last before thaw, and whenever in doubt. The canary passes a freeze, and its money is real.
+When: as the last step before thaw, and whenever in doubt. The canary's calls pass a freeze, and
+its money is real.
 Blast radius: one canary player. Undo: not needed.
 """
 
@@ -14,11 +15,11 @@ from rubyops.ports import Read
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: there is one round trip."""
+    """No parameters: the flow is always the same."""
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want the round trip, then the part of the verification recorded."""
+    """Plan to play the canary flow and to record the result as a part of the verification."""
     del params, read
     effects = (BeginVerification("canary"), RunFlow("canary"), RecordVerification("canary"))
     return Planned(effects, {})

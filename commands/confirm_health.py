@@ -1,6 +1,6 @@
 """Confirm health: every process is green and every worker makes progress.
 
-The result is kept as part of this freeze's verification.
+The result is recorded as a part of this freeze's verification.
 
 When: after a restart, before thaw (PRD-4a). Blast radius: one row in `control`. Undo: not needed.
 """
@@ -21,7 +21,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Wait for both checks, then record."""
+    """Plan to wait until both checks hold, and then to record the result."""
     del read
     bound = float(params.timeout_seconds)
     waits = (WaitFor("service-health", bound), WaitFor("forward-progress", bound))

@@ -1,10 +1,10 @@
 """Confirm that the way back to the pair before is open (PRD-T2b).
 
-There is such a pair, no accepted bet would be stranded, and wallet_service would activate it: no
-money, grant, open stake or rolling would be out of reach (A7-8).
+A previous pair exists, no accepted bet would be stranded, and wallet_service would activate the
+pair. Then no money, grant, open stake or rolling would be out of reach (A7-8).
 
-When: in a tier 2 rollback, after the ingress freeze and before sealing, while open bets can still
-be settled or rolled back and consumers run.
+When: in a tier 2 rollback, after the ingress freeze and before sealing. At that time consumers
+still run, and open bets can still be settled or rolled back.
 Blast radius: none. Undo: not needed.
 """
 
@@ -22,11 +22,11 @@ from rubyops.ports import Read
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: the present pair is the one to be left."""
+    """No parameters: the active pair and the previous pair are read from the database."""
 
 
 def plan(params: Params, read: Read) -> NoOp:
-    """Refuse, or say that nothing is in the way."""
+    """Return a no-op when a return to the previous pair is possible. Raises `Refused` otherwise."""
     del params
     target, present = pair_to_go_back_to(read), active_pair(read)
     refuse_open_bets(read, present)

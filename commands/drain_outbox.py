@@ -1,8 +1,8 @@
 """Drain: prove that every money event is published and applied.
 
-Nothing may be left between a money transaction and its consumers.
+No event may wait in the outbox, in a stream or at a consumer.
 
-When: after freezing and before consumers stop, a pair is re-activated or a snapshot is restored
+When: after a freeze, and before consumers stop, a pair is re-activated or a snapshot is restored
 (PRD-1a). Blast radius: one canary event; the publisher and the consumers do their usual work.
 Undo: not needed.
 """
@@ -24,7 +24,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want the proof; refuse while producers may still add events."""
+    """Plan to prove the drain. Refuses while money is open, because new events would still come."""
     level = read.one("facts_freeze", database="control")["level"]
     if level == OPEN:
         raise Refused(

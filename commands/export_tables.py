@@ -24,11 +24,11 @@ TABLES = (
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: the runbook names the seven tables."""
+    """No parameters: the runbook fixes the list of seven tables."""
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want all seven tables; refuse when every one of them is empty."""
+    """Plan to export all seven tables. Refuses when every table is empty."""
     del params
     there = read.one("reconcile_recorded")
     if not any(there[kind] for kind in ("topologies", "money_moved")):

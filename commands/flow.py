@@ -22,7 +22,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the flow played; a flow of another topology has nothing to play here.
+    """Plan to play the flow, or do nothing when the flow is only for another topology.
 
     Raises `UsageError` for an unknown name.
     """
@@ -42,7 +42,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 def _refuse_unless_active(topology: str, read: Read) -> None:
     """Raise `Refused` unless the environment's own topology is in force.
 
-    Otherwise the other topology may be active, and the flow would have something to play.
+    If another topology were active, it would be wrong to skip the flow.
     """
     present = active_pair(read)
     if present is None or present.topology_code != topology:
@@ -55,7 +55,7 @@ def _refuse_unless_active(topology: str, read: Read) -> None:
 
 
 def records(params: Params, facts: EnvironmentFacts) -> str:
-    """Name the suite that a rollout's flows are kept under, which GATE-2 reads."""
+    """Return the name under which a rollout records its flows. GATE-2 reads this record."""
     del params
     return FLOWS_PREFIX + facts.topology
 

@@ -1,8 +1,8 @@
 """Freeze money: nothing new starts (`ingress`), or no money is written at all (`sealed`).
 
 When: at the first sign of an incident, before any change of state, and before a restore or
-re-activation. It needs no sign-off and no lock: it works while a run is under way, which then stops
-before its next effect.
+re-activation. It needs no sign-off and no lock. It works during another run, and that run then
+stops before its next effect.
 Blast radius: players and providers get 503 MAINTENANCE for refused calls. Settlement and rollback
 of accepted bets pass `ingress`.
 Undo: `rubyops thaw`, after a verification.
@@ -21,7 +21,7 @@ from rubyops.ports import Read
 
 @dataclass(frozen=True)
 class Params:
-    """The level and the reason, kept in the freeze history; and a run whose freeze to adopt."""
+    """The level, the reason for the freeze history, and an ended run whose freeze to adopt."""
 
     level: Literal["ingress", "sealed"] = option(
         "ingress: nothing new starts; sealed: no money is written", "ingress"
@@ -31,9 +31,9 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want a layer of this level, also beside a stricter one: each freeze has its owner.
+    """Plan a freeze layer of this level, even if a stricter layer exists: each owner has its own.
 
-    Only `control` is asked: the brake must work where the operated database does not answer.
+    The plan reads only `control`, because a freeze must work while the platform's database is down.
     """
     state = read.one("facts_freeze", database="control")
     layers = [FreezeLayer(**row) for row in read.rows("facts_freeze_layers", database="control")]

@@ -1,9 +1,9 @@
 """Probe one release gate that only a write can prove.
 
-It plays on canary players, or makes calls that must be refused.
+The probe plays on canary players, or makes calls that must be refused.
 
-When: as a step of `rubyops gate`. Blast radius: canary players only; GATE-4 rolls its tries back.
-Undo: not needed. In a dry-run it decides nothing.
+When: as a step of `rubyops gate`. Blast radius: canary players only; GATE-4 rolls its attempts
+back. Undo: not needed. A dry-run does not play the probe, so the gate stays undecided.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want the gate's probe played."""
+    """Plan to play the gate's probe."""
     del read
     return Planned((RunFlow(params.gate),), {})
 

@@ -1,9 +1,9 @@
 """Migrate both databases to the newest schema of this checkout.
 
 When: after a deploy, before anything runs on the new schema (LOC-2, STG-1).
-Blast radius: both databases; each is changed in one transaction with a lock time-out.
-Undo: `migrate` of the older checkout brings its functions, views, triggers and grants back. Tables
-stay; outside of production a revision has a way down.
+Blast radius: both databases; each is changed in one transaction with a lock timeout.
+Undo: run `migrate` from the older checkout to restore its functions, views, triggers and grants.
+Tables stay as they are; outside of production a revision can be downgraded.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from rubyops.ports import Read
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: the newest schema is the only target."""
+    """No parameters: the target is always the newest schema."""
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the newest schema unless both databases have it."""
+    """Plan to migrate, or do nothing when both databases have the newest schema."""
     del params
     found = {name: schema_of(read, name) for name in DATABASES}
     wanted = {name: newest_schema(name) for name in DATABASES}

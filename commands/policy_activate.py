@@ -1,7 +1,7 @@
 """Activate another version of a policy that is for the active topology (A7-11).
 
-When: a change of funding, destinations or rolling rules that needs no other buckets. Blast radius:
-bets from then on; accepted bets keep their policy. Undo: activate the version before.
+When: funding, destinations or rolling rules change, and the buckets stay the same. Blast radius:
+bets from then on; accepted bets keep their policy. Undo: activate the previous version.
 """
 
 import dataclasses
@@ -25,7 +25,10 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the version active unless it is; refuse an unsaved one or another topology's."""
+    """Plan to activate the version, or do nothing when it is active.
+
+    Refuses a version that is not saved, or that was written for another topology.
+    """
     present = active_pair(read)
     if present is None:
         raise Refused(

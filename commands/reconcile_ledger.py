@@ -1,10 +1,10 @@
 """Force a reconciliation cycle and demand that it finds nothing (PRD-T2c, PRD-4c).
 
-The cycle compares tips, chains, records and conservation. It corrects nothing: a drift stays until
-a person has explained it.
+The cycle compares ledger tips, hash chains, records and conservation. It never corrects a
+difference, because a person must explain it first.
 
-When: after any change of state, before thaw. Blast radius: one row in the reconciliation's history,
-one gauge. Undo: not needed.
+When: after any change of state, before thaw. Blast radius: one row in the reconciliation's history
+and one metric. Undo: not needed.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from rubyops.ports import Read
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: the whole ledger."""
+    """No parameters: a cycle always covers the whole ledger."""
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want the forced cycle with 0 drifts, then the part of the verification recorded."""
+    """Plan to force a cycle that must find 0 drifts, and to record it for the verification."""
     del params, read
     kind: VerificationKind = "reconciliation"
     return Planned((BeginVerification(kind), RunFlow(kind), RecordVerification(kind)), {})

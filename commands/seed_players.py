@@ -1,7 +1,7 @@
 """Make legacy players over the seed tenants, for rehearsals.
 
-When: on a fresh environment. Blast radius: the player tables of an environment that has no legacy
-player yet, never wallet tables. Undo: none; the environment's data folder is its own.
+When: on a fresh environment. Blast radius: the player tables, and only if they have no legacy
+player yet; never wallet tables. Undo: none; delete the environment's data folder.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from rubyops.ports import Read
 
 @dataclass(frozen=True)
 class Params:
-    """How many players; 0 takes the environment's own number."""
+    """The number of players; 0 means the number in the environment's settings."""
 
     count: int = 0
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the players where none exist."""
+    """Plan to make the players, or do nothing when legacy players exist or none are wanted."""
     count = params.count or read.environment.seed_players
     found = read.one("facts_legacy_players")
     if found["players"]:

@@ -1,8 +1,8 @@
 """End one session of the operated database that holds a freeze or a drain up.
 
-When: `rubyops freeze`, `rubyops drain-outbox` or `rubyops status` names the session. It works while
-a run holds the lock.
-Blast radius: that session; its transaction is rolled back. Undo: none, its client connects again.
+When: `rubyops freeze`, `rubyops drain-outbox` or `rubyops status` names the session. The command
+works even while a run holds the lock.
+Blast radius: that session; its transaction is rolled back. Undo: none; the client reconnects.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,10 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want the session ended if it holds the fence row or the outbox; another one is refused."""
+    """Plan to end the session.
+
+    Refuses a session that holds no harmful lock on the gate row, the fence row or the outbox.
+    """
     rows = [row for table in HARMLESS for row in holders(read, table, older_seconds=0.0)]
     found = next((row for row in rows if row["pid"] == params.pid), None)
     if found is None:

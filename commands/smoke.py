@@ -20,11 +20,11 @@ CASES = ("SMK-4", "SMK-5", "SMK-6", "SMK-7", "SMK-8")
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: all cases, always."""
+    """No parameters: all smoke cases always run."""
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want every check to hold and every case played, then this part of the verification kept."""
+    """Plan to wait for every check, play every case, and record this part of the verification."""
     del params, read
     checks = (WaitFor(check, CHECK_SECONDS) for check in CHECKS)
     cases = (RunFlow(case) for case in CASES)

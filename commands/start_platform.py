@@ -1,9 +1,9 @@
 """Start the platform: servers, newest schema, every process that does not run.
 
 When: at the beginning of a rollout, after a machine restart, before a demonstration, after an edit
-or a commit. Blast radius: the named environment alone. Processes that run this checkout's code are
-left alone, and a process with other code is restarted. After a change of settings or of the version
-everything is restarted. Undo: `rubyops down`.
+or a commit. Blast radius: the named environment alone. A process that runs this checkout's code
+keeps running; a process with other code is restarted. A change of the settings or the version
+restarts every process. Undo: `rubyops down`.
 """
 
 from collections import Counter
@@ -20,17 +20,20 @@ from rubyops.ports import Read
 from wallet_runtime.contract.processes import PROCESSES
 
 HEALTH_SECONDS = 60.0
-WAKE_SECONDS = 10.0  # a copy that reports nothing for longer hangs
+WAKE_SECONDS = 10.0  # a copy without a report for longer than this counts as hung
 READY = ("service-health", "forward-progress", "code-current")
 
 
 @dataclass(frozen=True)
 class Params:
-    """No parameters: the environment's file says what belongs to it."""
+    """No parameters: the environment's settings name its processes and servers."""
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want everything started unless all copies run, answer in health and tell our code."""
+    """Plan to start the platform, or do nothing when it is up.
+
+    The platform is up when every copy runs, is healthy and reports this checkout's code.
+    """
     del params
     life, troubles = _look(read)
     kept = life.in_state("running", "silent") if life else ()
@@ -50,19 +53,20 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         facts["in doubt"] = doubts
     if missing or others or life is None:
         return Planned((StartPlatform(_kept(others)), *_waits(HEALTH_SECONDS)), facts)
-    # Every copy is started: starting wakes none that hangs, and ends none that is run by hand. One
-    # that does not answer in time is a failure that names it: it may be in the middle of money.
+    # All copies were started, so another start changes nothing: it neither wakes a hung copy nor
+    # ends a copy that a person runs by hand. The waits fail and name such a copy. The platform does
+    # not kill it, because the copy may be in the middle of a money transaction.
     return Planned(_waits(WAKE_SECONDS), facts)
 
 
 def _kept(codes: list[CopyCode]) -> tuple[tuple[str, int], ...]:
-    """Name the copies that the driver runs itself; it cannot end one that is run by hand."""
+    """Return the copies that the driver runs. The driver cannot end a copy that a person runs."""
     copies = [code.copy for code in codes]
     return tuple((copy.process, copy.number) for copy in copies if copy.driver_state == "running")
 
 
 def _faults(read: Read) -> list[str]:
-    """Say what is wrong with copies that all run and answer."""
+    """Return the failures of the health and progress checks, for copies that all run."""
     findings = [check.run(read) for check in (service_health, forward_progress)]
     return [finding.summary for finding in findings if not finding.ok]
 
@@ -72,7 +76,10 @@ def _waits(seconds: float) -> tuple[WaitFor, ...]:
 
 
 def _look(read: Read) -> tuple[Liveness | None, list[str]]:
-    """Ask who lives, and the servers; None where one of them does not answer: starting helps."""
+    """Return the liveness of the copies, and the doubts about it.
+
+    The liveness is None when the driver, PostgreSQL or Redis does not answer. A start helps then.
+    """
     try:
         life = liveness(read)
         if not life.driver_answers:

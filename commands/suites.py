@@ -1,8 +1,7 @@
 """Run the unit and contract suites of this checkout and keep their result (LOC-6).
 
-When: on a local rollout, before money moves. Blast radius: none; the tests bring their own servers.
-Undo: not needed. Suites that passed for this very commit, including changes of tracked files, are
-not run again.
+When: on a local rollout, before money moves. Blast radius: none; the tests start their own servers.
+Undo: not needed. Suites that passed for this commit and the same uncommitted changes are skipped.
 """
 
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from rubyops.ports import Read
 
 _WALLET = "tests/wallet_runtime/wallet"
 
-# The suites that the runbook names, each with its files. Of the coupon saga these are the parts of
-# the wallet and of rolling.
+# The suites that the runbook requires, each with its test files. The coupon saga has suites in the
+# wallet and in rolling.
 SUITES: dict[str, tuple[str, ...]] = {
     "topology": (
         f"{_WALLET}/domain/test_structure.py",
@@ -50,17 +49,17 @@ SUITES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Params:
-    """Whether to run what has passed already."""
+    """Whether to run suites again that passed for this commit."""
 
     again: bool = option("run the suites also where they passed for this very commit", False)
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the suites run, unless a result of this commit says that each of them has passed."""
+    """Plan to run the suites, or do nothing when all passed for this commit."""
     result, commit = read.results(RECORDED).result, read.environment.commit
     suites = dict(result.get("suites") or {}) if result is not None else {}
     counts = {name: int(figures.get("passed") or 0) for name, figures in suites.items()}
-    # A suite in which no test passed was not run.
+    # A suite without a passed test counts as not run.
     tested = set(counts) == set(SUITES) and all(counts.values())
     passed = result is not None and bool(result["passed"])
     if result is not None and passed and tested and commit != UNKNOWN_COMMIT and not params.again:

@@ -1,8 +1,8 @@
 """Thaw: let money start again, after this freeze was verified.
 
 When: the incident is over and one whole `rubyops verify` passed since the freeze and since the last
-change of any kind (PRD-4e). It lifts the freeze of the person who types it, or of the run that it
-is a step of. Other freezes stay and are named.
+change of any kind (PRD-4e). A person who types this command lifts their own freeze; a run lifts the
+freeze of that run. All other freezes stay, and the output names them.
 Blast radius: every copy of every process admits players and providers again.
 Undo: `rubyops freeze`.
 """
@@ -22,17 +22,17 @@ from wallet_runtime.contract.freeze import OPEN
 
 @dataclass(frozen=True)
 class Params:
-    """Why money may move again, kept in the freeze history; and a run whose freeze to take over."""
+    """The reason for the freeze history, and an ended run whose freeze to lift as well."""
 
     reason: str = option("why, kept in the freeze history", "")
     take_over: str = option("lift the freeze of this run, too, which has ended or died", "")
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want one's own freeze lifted; refuse without a whole verification of this very state.
+    """Plan to lift the caller's freeze. Refuses without a verification of the present state.
 
-    Money is frozen as long as `control` or the fence row says so. The state goes with the effect,
-    which is refused on any other.
+    Money is frozen while `control` or the fence row says so. The plan passes the verified state to
+    the effect, and the effect is refused if the state has changed by then.
     """
     state = read.one("facts_freeze", database="control")
     found = truth(read)
@@ -42,7 +42,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     facts: dict[str, object] = {"level": state["level"], "epoch": state["epoch"]}
     now = platform_state(read)
     if now["freeze"]["level"] == OPEN:
-        # Only copies are late to hear of it; nothing is lowered.
+        # The level is open already, and only some copies have not noticed yet.
         return Planned((LiftFreeze(params.reason, params.take_over),), facts)
     facts["verified by"] = _verified_by(read, now, found)
     facts["frozen"] = [whose(layer) for layer in found.layers]

@@ -1,8 +1,8 @@
 """Activate a topology version together with its policy, in one transaction (A7).
 
 When: on a rollout (VERSION `current`, `newest` or a number), and on a tier 2 rollback (`previous`,
-PRD-T2b). Blast radius: every money command from then on. Balances stay, because the buckets stay:
-wallet_service checks A7-8.
+PRD-T2b). Blast radius: every money command from then on. Balances do not change, because
+wallet_service refuses a topology that drops a bucket in use (A7-8).
 Undo: `rubyops rollback --tier 2`.
 """
 
@@ -26,11 +26,11 @@ CURRENT = "current"
 
 @dataclass(frozen=True)
 class Params:
-    """Which pair: a version number, `newest`, `previous`, or `current`.
+    """The pair to activate, by a version number, `newest`, `previous` or `current`.
 
-    `current` is the active version, or the oldest saved one where none is active. An empty code is
-    the environment's own. Policy version 0 is the newest for the topology version. With
-    `only_first` nothing is done where any pair is active already.
+    `current` is the active version, or the oldest saved version if none is active. An empty code
+    means the environment's topology. Policy version 0 means the newest policy for the topology
+    version. `only_first` makes the command a no-op when any pair is active.
     """
 
     version: str = PREVIOUS
@@ -41,7 +41,10 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the pair active unless it is; refuse to leave one that has open bets by going back."""
+    """Plan to activate the pair, or do nothing when it is active.
+
+    Refuses a return to the previous pair while the active pair has open bets.
+    """
     present = active_pair(read)
     if params.only_first and present is not None:
         return _nothing_to_do(present, "is active, so no first pair is needed", read)

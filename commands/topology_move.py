@@ -1,10 +1,10 @@
 """Move everything in one topology's buckets to another's, or take a move back (A7-8).
 
-When: money is sealed and drained, before a topology of another code is activated. It is part of a
-signed data-migration plan that names the digest of the mapping document, which the dry-run shows.
-Blast radius: every balance, coupon grant, bonus and rolling obligation of the topology. Until the
-other topology is active, players cannot reach them.
-Undo: `rubyops topology move --undo RUN`, while nothing has happened to the moved money.
+When: money is sealed and drained, before a topology of another code is activated. A signed
+data-migration plan must name the digest of the mapping document. The dry-run shows this digest.
+Blast radius: every balance, coupon grant, bonus and rolling obligation of the topology. Players
+cannot reach them until the other topology is active.
+Undo: `rubyops topology move --undo RUN`, as long as the moved money was not used since.
 """
 
 import json
@@ -28,7 +28,7 @@ SEAL = "rubyops freeze --level sealed"
 
 @dataclass(frozen=True)
 class Params:
-    """The mapping document and the digest that confirms it, or the run to take back."""
+    """The mapping document and its confirmed digest, or the run whose move to undo."""
 
     file: str = ""
     plan_digest: str = option("the digest that the signed plan names, as the dry-run shows it", "")
@@ -38,7 +38,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the move, or its undo; refuse a wrong digest and money that is not yet drained."""
+    """Plan the move, or the undo of one. Refuses a wrong digest and money that is not drained."""
     if bool(params.file) == bool(params.undo):
         raise UsageError(
             "name a mapping document, or with --undo the run to take back",
@@ -90,7 +90,7 @@ def _move(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, objec
 
 
 def _reach(buckets: dict[str, str], read: Read, code: str) -> list[str]:
-    """Say for each bucket and currency how much goes where, and how many players have it."""
+    """Return a line for each bucket and currency: the target bucket, the players and the amount."""
     return [
         f"{row['bucket']} -> {buckets.get(row['bucket'], 'not mapped')}: {_money(row)}, "
         f"{row['rollings']} rollings, {row['bonuses']} bonuses"
@@ -140,7 +140,10 @@ def _told(conflicts: list[Row]) -> list[str]:
 
 
 def _not_still(read: Read) -> list[str]:
-    """Name what still moves money: no seal, a copy that has not confirmed it, or pending events."""
+    """Return the reasons why money may still move.
+
+    Money may move when it is not sealed, a copy has not confirmed the seal, or events are pending.
+    """
     level = read.one("facts_gate")["freeze_level"]
     if level != SEALED:
         return [
@@ -158,7 +161,7 @@ def _next(params: Params, read: Read) -> str:
 
 
 def _mapping(file: str) -> dict[str, Any]:
-    """Read a mapping document, or say everything that is wrong with its form."""
+    """Read a mapping document. Raises `UsageError` with every fault of its form."""
     document = read_document(file)
     wrong = [f"{name}: there is no such field" for name in document if name not in FIELDS]
     wrong += [f"{name}: is missing" for name in FIELDS if name not in document]

@@ -19,7 +19,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned:
-    """Want the draft saved; refuse a version that is active or superseded."""
+    """Plan to save the draft. Refuses a version that is or was active."""
     return plan_save("topology", "code", params.file, read)
 
 

@@ -20,13 +20,13 @@ SEED_PATHS = {
     RUBY_UNIFIED_V1: "/internal/wallet/topology/seed-ruby-unified-v1",
 }
 
-# The versions of each seed, and of its policy with it.
+# The topology versions of each seed. Each version comes with a policy of the same number.
 SEED_VERSIONS = {RUBY_SPLIT_V1: (1, 2), RUBY_UNIFIED_V1: (1,)}
 
 
 @dataclass(frozen=True)
 class Params:
-    """The seed; empty takes the environment's own."""
+    """The code of the seed; an empty code means the environment's topology."""
 
     code: Literal["", "RUBY_SPLIT_V1", "RUBY_UNIFIED_V1"] = option(
         "which seed; the environment's own when left out", ""
@@ -34,7 +34,10 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want the drafts unless all are saved; refuse a seed beside another one."""
+    """Plan to save the seed's drafts, or do nothing when all are saved.
+
+    Refuses when another seed is saved here.
+    """
     code = params.code or read.environment.topology
     saved = read.rows("facts_topologies")
     _refuse_second_seed(code, saved)
@@ -61,7 +64,10 @@ def _refuse_second_seed(code: str, saved: list[Row]) -> None:
 
 
 def _policies(code: str, read: Read) -> list[Row]:
-    """Return the saved policies of the seed. Raises `Refused` for another topology's."""
+    """Return the saved policies of the seed.
+
+    Raises `Refused` when another topology already has a policy under these versions.
+    """
     policies = [
         row
         for row in read.rows("facts_policies")
