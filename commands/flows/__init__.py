@@ -1,7 +1,7 @@
-"""Every flow by its source id: real calls from the gateway on, on players made for the flow.
+"""Every flow by its id in the runbook.
 
-A flow raises `CheckFailed` with the expected and the found value. Its return value goes to the
-journal.
+A flow makes real calls through the gateway, on players created for it. It raises `CheckFailed` with
+the expected and the found value. Its return value is written to the journal.
 """
 
 from collections.abc import Callable

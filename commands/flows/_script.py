@@ -1,8 +1,8 @@
 """The script of a flow: deposits, bets, withdrawals and expectations of one canary player.
 
-A flow may be played again under the same request ids after the operator's process died half-way,
-and every answer is then a replay. So steps in between are judged by answers and by the ledger,
-which only grows; balances are judged at the end.
+If the operator's process dies in the middle, a flow is played again with the same request ids. The
+platform then replays its first answers and moves no money twice. So a flow checks balances only at
+the end. Before that it checks answers and ledger rows, because these are the same in a replay.
 """
 
 import time
@@ -20,7 +20,8 @@ from wallet_runtime.contract.processes import ROLLING_SERVICE
 from wallet_runtime.contract.providers import LIVE, PROVIDERS, SLOTS, SPORTS
 
 OK = (200, 201)
-# Outbox, stream, rolling, completion, wallet: usually well under one second.
+# The longest wait for an event to pass through outbox, stream, rolling and back to the wallet. It
+# usually takes less than one second.
 EVENT_PATH_SECONDS = 20.0
 POLL_SECONDS = 0.05
 LEDGER_ROWS_MAX = 500
@@ -38,7 +39,7 @@ ROLLING_AMOUNTS = ("amount", "required_turnover", "target_turnover", "turnover")
 
 @dataclass(frozen=True)
 class Bet:
-    """An accepted bet as the wallet answered it: ids, and funding in minor units per account."""
+    """An accepted bet: its ids, its funding in minor units per account, and the wallet's answer."""
 
     provider: str
     bet_id: str
@@ -52,7 +53,7 @@ class Bet:
 class Script:
     """One flow's actor with one player.
 
-    `title` opens every sentence about a failed expectation. `label` keeps players' ids apart.
+    `title` starts every error message. `label` makes the request ids of this player unique.
     """
 
     title: str
@@ -73,21 +74,21 @@ class Script:
         return rows[0]
 
     def key(self, key: str) -> str:
-        """Name one call of this player among all calls of the flow."""
+        """Return a key that is unique among the calls of all players of the flow."""
         return f"{self.label}/{key}"
 
     def normal(self, provider: str) -> str:
-        """Name the normal bucket that serves this provider."""
+        """Return the code of the normal bucket that pays for bets at this provider."""
         return NORMAL_BUCKETS[self.topology][PROVIDERS[provider]]
 
     def account(self, bucket: str) -> str:
-        """Name a bucket's ledger account."""
+        """Return the name of a bucket's ledger account."""
         return f"{self.topology}/{bucket}"
 
     def minor(self, amount: object) -> int:
-        """Turn an amount of the wire (text, major units) into minor units.
+        """Convert an amount of a JSON answer (text, major units) to minor units.
 
-        Raises `CheckFailed` for anything else.
+        Raises `CheckFailed` if the text is no number or has too many decimal places.
         """
         try:
             scaled = Decimal(str(amount)).scaleb(CURRENCY_EXPONENTS[self.player.currency])
@@ -99,7 +100,7 @@ class Script:
         return int(scaled)
 
     def major(self, units: int) -> str:
-        """Write minor units as the wire wants them."""
+        """Convert minor units to text in major units, as JSON bodies have them."""
         return str(Decimal(units).scaleb(-CURRENCY_EXPONENTS[self.player.currency]))
 
     def expect(self, what: str, found: object, expected: object) -> None:
@@ -116,7 +117,7 @@ class Script:
             )
 
     def accepted(self, what: str, answer: HttpAnswer) -> Mapping[str, Any]:
-        """Return the body of an answer that must be a success."""
+        """Return the body of a successful answer. Raises `CheckFailed` for any other answer."""
         accepted = answer.status in OK and isinstance(answer.body, Mapping)
         self.expect(what, "accepted" if accepted else _said(answer), "accepted")
         body: Mapping[str, Any] = answer.body
@@ -125,7 +126,7 @@ class Script:
     def refused(
         self, what: str, answer: HttpAnswer, statuses: Sequence[int], code: str | None = None
     ) -> None:
-        """Demand a refusal with one of these statuses, and with this error code if there is one."""
+        """Raise `CheckFailed` unless the answer has one of the statuses and, if given, the code."""
         if answer.status not in statuses:
             self.expect(what, _said(answer), f"one of {tuple(statuses)}")
         if code is not None:
@@ -133,7 +134,7 @@ class Script:
             self.expect(f"{what}: code", found, code)
 
     def field(self, what: str, body: object, *names: str) -> Any:
-        """Return the value under these names in an answer. Raises `CheckFailed` without one."""
+        """Return the value at the path `names` in an answer. Raises `CheckFailed` without one."""
         found: Any = body
         for name in names:
             self.expect(f"{name} in {what}", isinstance(found, Mapping) and name in found, True)
@@ -141,7 +142,7 @@ class Script:
         return found
 
     def deposit(self, amount: str, *, key: str, bucket: str | None = None) -> Mapping[str, Any]:
-        """Deposit, into a bucket where one is named."""
+        """Deposit into this bucket, or into cash when no bucket is given."""
         body = {"amount": amount, "currency": self.player.currency} | (
             {"bucket": bucket} if bucket else {}
         )
@@ -151,7 +152,7 @@ class Script:
         return self.accepted(f"deposit of {amount}", answer)
 
     def authorize(self, provider: str, amount: str, *, key: str, **more: object) -> HttpAnswer:
-        """Ask for a bet as the provider, whatever the answer."""
+        """Send a bet as the provider, and return the answer, be it a success or a refusal."""
         body = {
             "player_id": self.player.player_id,
             "bet_id": self.actor.derived_id(self.key(f"bet-{key}")),
@@ -165,7 +166,7 @@ class Script:
         )
 
     def bet(self, provider: str, amount: str, *, key: str, **more: object) -> Bet:
-        """Have a bet accepted; its stored funding must sum to the stake."""
+        """Place a bet that must be accepted, with a funding that sums to the stake."""
         answer = self.accepted(
             f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key, **more)
         )
@@ -185,7 +186,7 @@ class Script:
         return funding
 
     def choose(self, provider: str, source: str) -> HttpAnswer:
-        """Choose as the player how bets at this provider are paid, whatever the answer."""
+        """Choose, as the player, the source of bets at this provider, and return the answer."""
         body = {"provider_type": PROVIDERS[provider], "source": source}
         key = self.key(f"choose-{provider}-{source}")
         return self.actor.as_player(
@@ -221,7 +222,7 @@ class Script:
         )
 
     def holdings(self) -> dict[str, int]:
-        """Return the player's holdings by the snapshot: minor units per account, none empty."""
+        """Return minor units per account from the player's snapshot, without empty accounts."""
         where, snapshot, held = "the snapshot", self.snapshot(), dict[str, int]()
         for bucket in self.field(where, snapshot, "buckets"):
             held[self.account(self.field(where, bucket, "bucket_type_code"))] = self.minor(
@@ -241,16 +242,19 @@ class Script:
         )
 
     def expect_moves(self, account: str, *deltas: int) -> None:
-        """Demand exactly these ledger rows of an account, in minor units, the oldest first."""
+        """Raise `CheckFailed` unless the account has exactly these ledger rows, oldest first.
+
+        Amounts are in minor units.
+        """
         moved = [row["delta"] for row in self.ledger() if row["account"] == account]
         self.expect(f"ledger rows of {account}", moved, list(deltas))
 
     def expect_holdings(self, held: Mapping[str, int]) -> None:
-        """Demand the player's holdings at the end: minor units per account."""
+        """Raise `CheckFailed` unless the player holds exactly this: minor units per account."""
         self.expect("what the player holds at the end", self.holdings(), held)
 
     def rollings(self) -> dict[str, Row]:
-        """Return the player's rollings of rolling_service by id; amounts in minor units."""
+        """Return the player's rollings by id, from rolling_service. Amounts are in minor units."""
         path = f"/internal/rolling/players/{self.player.player_id}"
         answer = self.actor.as_operator(ROLLING_SERVICE, "GET", path, brand_id=self.player.brand_id)
         what = "the player's rollings"
@@ -261,12 +265,12 @@ class Script:
         return {name: self.minor(rolling[name]) for name in ROLLING_AMOUNTS}
 
     def legs(self, bet: Bet, which: str) -> dict[str, int]:
-        """Return the legs of a bet's `authorize` or `close`: minor units per account."""
+        """Return minor units per account that the bet moved at `which`: `authorize` or `close`."""
         rows = self.actor.read.rows("facts_bet_legs", authorization_id=bet.authorization_id)
         return {row["account"]: row["delta"] for row in rows if row["which"] == which}
 
     def wait_until(self, what: str, holds: Callable[[], bool]) -> None:
-        """Poll until it holds. Raises `CheckFailed` after the bound of the event path."""
+        """Poll until `holds` returns true. Raises `CheckFailed` after EVENT_PATH_SECONDS."""
         if not poll(lambda: holds() or None, EVENT_PATH_SECONDS, lambda: time.sleep(POLL_SECONDS)):
             raise CheckFailed(
                 f"{self.title}: expected within {EVENT_PATH_SECONDS:g} s that {what}; "
@@ -274,7 +278,7 @@ class Script:
             )
 
     def tips_agree(self) -> None:
-        """Demand that every account of the player equals its ledger's tip, with no row missing."""
+        """Raise `CheckFailed` unless each account equals its ledger tip and the sum of its rows."""
         rows = self.actor.read.rows(
             "reconcile_tips_of_player",
             brand_id=self.player.brand_id,
@@ -293,13 +297,13 @@ class Script:
 
 
 def begin(title: str, actor: Actor, label: str = "one") -> Script:
-    """Start a flow with a canary player of its own. Raises `Inconclusive` without a topology."""
+    """Start a flow with a new canary player. Raises `Inconclusive` if no topology is active."""
     demand_topology(title, actor)
     return Script(title, label, actor, actor.player(label))
 
 
 def demand_topology(title: str, actor: Actor) -> None:
-    """Raise `Inconclusive` where no topology is active: nothing can be played, so nothing fails."""
+    """Raise `Inconclusive` when no topology is active, because a flow cannot be played then."""
     if actor.read.one("facts_gate")["topology_code"] is None:
         raise Inconclusive(
             f"{title}: no topology is active here, so there is nothing to play on",

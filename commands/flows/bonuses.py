@@ -1,6 +1,6 @@
 """FLOW-4: a sports and a casino bonus are active at once.
 
-Each bonus pays at its own games, keeps its winnings and owes its own turnover.
+Each bonus pays for bets at its own games. The winnings return to it, and it has its own rolling.
 """
 
 from decimal import ROUND_CEILING, Decimal
@@ -17,9 +17,9 @@ SIDES = {"sports": ("mocksports",), "casino": ("mocklive", "mockslots")}
 
 
 def both_active(actor: Actor) -> dict[str, object]:
-    """FLOW-4 on one player who holds bonus money alone.
+    """Play FLOW-4 on one player who holds only bonus money.
 
-    Both bonuses lie in one bucket where all games share it.
+    In RUBY_UNIFIED_V1, both bonuses are in the same bucket.
     """
     script = begin("FLOW-4", actor)
     rollings = {side: _issue(script, side, providers[0]) for side, providers in SIDES.items()}
@@ -39,7 +39,7 @@ def both_active(actor: Actor) -> dict[str, object]:
 
 
 def _issue(script: Script, side: str, provider: str) -> str:
-    """Have the back office issue one side's bonus; return its rolling's id."""
+    """Issue the bonus of one side through the back office. Return the id of its rolling."""
     body = {
         "player_id": script.player.player_id,
         "bucket": BONUS_BUCKETS[script.topology][PROVIDERS[provider]],
@@ -73,9 +73,9 @@ def _play(script: Script, provider: str) -> None:
 
 
 def _owe(script: Script, rollings: dict[str, str]) -> None:
-    """Demand both rollings, active at once, each with the turnover of its bucket's bets.
+    """Raise `CheckFailed` unless both rollings are active and count the bets of their buckets.
 
-    The older rolling counts first.
+    If both bonuses share a bucket, the older rolling counts all of its bets.
     """
     stake = script.minor(STAKE)
     counted = {side: len(providers) * stake for side, providers in SIDES.items()}

@@ -1,8 +1,7 @@
 """GATE-4: each role of the platform logs in and tries to write; every attempt must be refused.
 
-It tries only where GATE-4's check finds the catalog clean, so nothing is expected to succeed, and
-each attempt is rolled back whatever it does. A role that cannot log in, or an attempt without an
-answer, leaves the gate undecided.
+The flow starts only after GATE-4's check found no wrong right in the catalog, and each attempt is
+rolled back. The gate stays undecided if a role cannot log in or an attempt gets no answer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,8 @@ from rubyops.ports import Actor, Attempt, AttemptAnswer
 
 TITLE = "GATE-4"
 TABLES = ("r", "p")
-# Attempts that only an owner or a superuser may make: on the whole database, and on one table.
+# Statements that only an owner or a superuser may run. Those in ONCE are tried once for each role,
+# those in ON_EACH once for each role and table.
 ONCE = {
     "attempt_become_owner": "SET ROLE wallet_owner",
     "attempt_replica_mode": "SET session_replication_role",
@@ -34,7 +34,7 @@ ON_EACH = {
 
 @dataclass(frozen=True)
 class Trial:
-    """An attempt and how it is told."""
+    """An attempt, and its action in words for messages."""
 
     action: str
     attempt: Attempt
@@ -42,7 +42,7 @@ class Trial:
 
 @dataclass
 class Tally:
-    """The result of all trials; the samples are bounded, the counts are not."""
+    """The result of all trials. `allowed` and `open` have a sentence for each trial in question."""
 
     tried: int = 0
     refused: int = 0
@@ -50,7 +50,7 @@ class Tally:
     open: list[str] = field(default_factory=list)
 
     def count(self, role: str, trials: Sequence[Trial], answers: Sequence[AttemptAnswer]) -> None:
-        """Take in the answers that one role got."""
+        """Add the answers that one role got."""
         for trial, answer in zip(trials, answers, strict=True):
             self.tried += 1
             if answer.outcome == "refused":
@@ -61,7 +61,10 @@ class Tally:
 
 
 def refused(actor: Actor) -> dict[str, object]:
-    """Try, as every role, every write of every relation, and what opens the way to one."""
+    """Try, as every role, to write every table, and to gain the right to write.
+
+    Raises `CheckFailed` if an attempt succeeds.
+    """
     demand(TITLE, gate_04.audit(actor.read))
     relations = [relation for relation in guarded(actor.read) if relation.kind in TABLES]
     tally = Tally()

@@ -1,6 +1,6 @@
 """STG-7: the policy and the player decide which money pays for a bet.
 
-A callback that names sources is refused and moves nothing.
+A callback that names sources is refused and moves no money.
 """
 
 from commands.flows._script import WITHDRAWABLE, Bet, Script, begin
@@ -13,9 +13,9 @@ INVALID = "INVALID"
 
 
 def cannot_override(actor: Actor) -> dict[str, object]:
-    """Name sources, buckets and policy in every callback.
+    """Send every callback with a source, a bucket or a policy.
 
-    Each is a 422 that names the field, and the bet stays as it was.
+    Each call must be refused by 422 with the field's name, and the bet must stay as it was.
     """
     script = begin("STG-7", actor)
     script.deposit(AMOUNT, key="deposit", bucket=script.normal(PROVIDER))
@@ -47,7 +47,7 @@ def _close_is_refused(
 
 
 def _named(script: Script) -> dict[str, object]:
-    """Name other money in every field that a caller could try."""
+    """Return, by field, a value that asks for another source than the policy allows."""
     share = {"account": script.account(WITHDRAWABLE), "amount": STAKE}
     return {
         "source": WITHDRAWABLE,

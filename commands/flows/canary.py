@@ -1,7 +1,8 @@
 """The canary (PRD-4d): deposit, bet, settle, withdraw, and balances that agree with the ledger tip.
 
-It waits for no event, because a sealed wallet lets only the canary's own calls pass. The stake
-comes from a bucket and stays below its rolling's turnover; the withdrawal comes from cash.
+The flow waits for no event, because a sealed wallet accepts only the canary's own calls. The stake
+is less than the turnover that its bucket's rolling needs, so no rolling completes. The withdrawal
+is paid from cash.
 """
 
 from commands.flows._script import begin
@@ -15,7 +16,7 @@ PAYOUT = "3.00"
 
 
 def round_trip(actor: Actor) -> dict[str, object]:
-    """Send one player's money the whole way round."""
+    """Play the canary flow on one player."""
     script = begin("canary", actor)
     bucket = script.normal(PROVIDER)
     script.deposit(DEPOSIT, key="to-bucket", bucket=bucket)

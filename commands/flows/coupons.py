@@ -1,6 +1,6 @@
 """FLOW-5 to FLOW-7: a coupon pays at the games of its scope and is refused at others.
 
-It keeps its winnings, and is taken back whole.
+Winnings return to the coupon. At the end the back office takes back the whole coupon.
 """
 
 from collections.abc import Mapping
@@ -78,7 +78,10 @@ def _issue(script: Script, scope: Mapping[str, object]) -> Mapping[str, Any]:
 
 
 def _take_back(script: Script, grant: Mapping[str, Any], held: int) -> None:
-    """Reverse the coupon: its own row holds the amount, and a caller may not name one (A8-5)."""
+    """Reverse the coupon.
+
+    A reversal always takes the coupon's whole balance, so a call with an amount is refused (A8-5).
+    """
     path = "/api/v1/coupon-grants/reverse"
     named = script.actor.as_admin(
         "POST",

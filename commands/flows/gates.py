@@ -1,6 +1,6 @@
 """The release gates that only a call can prove: GATE-5, GATE-7, GATE-8, GATE-10.
 
-Each reads the facts of its check first.
+Each probe first runs the audit of the gate's check.
 """
 
 import copy
@@ -21,8 +21,9 @@ from wallet_runtime.contract.providers import PROVIDER_TYPES
 from wallet_runtime.contract.routes import ROUTE_CALLERS
 
 VALIDATE = "/internal/wallet/topology/validate"
-PROBE_VERSION = 1_000_000  # a version that no document has, so that nothing saved is meant
-# Points are refused as such. A 409 would only say that the canary has none, which proves nothing.
+PROBE_VERSION = 1_000_000  # no saved document has this version
+# The status of a call that is refused because it names points. A 409 would only say that the canary
+# holds no points, which proves nothing.
 NEVER = (422,)
 _PATH_PART = re.compile(r"\{\w+\}")
 
@@ -30,7 +31,7 @@ _PATH_PART = re.compile(r"\{\w+\}")
 def stored_breakdown(actor: Actor) -> dict[str, object]:
     """GATE-5: rollback and settlement follow the breakdown stored at acceptance.
 
-    Balances change in between.
+    The player's balances change between the acceptance and the end of the bet.
     """
     _demand_no_breach("GATE-5", gate_05.audit(actor.read))
     rolled_back = begin("GATE-5", actor, "rollback")
@@ -118,7 +119,7 @@ def reachable(actor: Actor) -> dict[str, object]:
 
 
 def legacy_token(actor: Actor) -> dict[str, object]:
-    """GATE-10: no copy has the legacy shared token, and every called process answers it by 401."""
+    """GATE-10: no copy has the legacy shared token, and every process refuses the token by 401."""
     demand("GATE-10", gate_10.audit(actor.read))
     script = begin("GATE-10", actor)
     doors = _doors(script)
@@ -135,7 +136,10 @@ def legacy_token(actor: Actor) -> dict[str, object]:
 
 
 def _doors(script: Script) -> dict[str, str]:
-    """Choose one internal GET route of every process; credentials are checked before the path."""
+    """Return one internal GET route for each process.
+
+    Any route will do, because a process checks the credentials before the path.
+    """
     found: dict[str, str] = {}
     for process, method, path in ROUTE_CALLERS:
         if method == "GET":
@@ -144,20 +148,23 @@ def _doors(script: Script) -> dict[str, str]:
 
 
 def demand(title: str, finding: Finding) -> None:
-    """Go on only under a good finding; one that could not look leaves the gate undecided."""
+    """Raise `CheckFailed` for a failed finding, and `Inconclusive` for an inconclusive finding."""
     _demand_no_breach(title, finding)
     if not finding.ok:
         raise Inconclusive(f"{title}: {finding.summary}", details=finding.details)
 
 
 def _demand_no_breach(title: str, finding: Finding) -> None:
-    """Fail on a recorded breach; without any record yet, the probe makes what it judges."""
+    """Raise `CheckFailed` for a failed finding.
+
+    An inconclusive finding means that no records exist yet. The probe then makes its own records.
+    """
     if finding.status == "failed":
         raise CheckFailed(f"{title}: {finding.summary}", details=finding.details)
 
 
 def _documents(script: Script) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Copy the active pair's documents under a version that was never saved."""
+    """Copy the active topology and policy, with a version that is not saved."""
     row = script.active_documents()
     topology, policy = copy.deepcopy(row["topology"]), copy.deepcopy(row["policy"])
     topology["version"] = policy["version"] = policy["topology"]["version"] = PROBE_VERSION
@@ -173,9 +180,9 @@ def _validate(script: Script, topology: Mapping[str, Any], policy: Mapping[str, 
 def _keeps(
     script: Script, topology: Mapping[str, Any], policy: Mapping[str, Any], rule: str
 ) -> None:
-    """Demand that the unchanged pair keeps this rule: else a refusal of the changed one is void.
+    """Raise `CheckFailed` if the unchanged documents of the active pair break this rule.
 
-    Its other rules are other gates' business.
+    If they did, a refusal of the changed documents would prove nothing.
     """
     body = script.accepted("validation of the active pair", _validate(script, topology, policy))
     script.expect(

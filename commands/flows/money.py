@@ -1,4 +1,4 @@
-"""Pieces of money's way that several flows share: rolling a deposit over, and taking money out."""
+"""Steps that several flows share: roll a deposit over, and withdraw money."""
 
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
@@ -13,12 +13,12 @@ FULL_RATIO_BPS = 10_000
 
 
 def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
-    """Deposit into the provider's normal bucket and bet it until its rolling completes.
+    """Deposit into the provider's normal bucket, and bet the deposit until its rolling completes.
 
-    Returns how often it was bet. It is bet in two halves: one is lost and the other pays double,
-    because a bet that pays its stake back may count nothing. The number of bets follows from the
-    policy's multiplier and the brand's ratio, so the rolling itself is read. Each bet
-    is paid by this bucket alone, whatever else the player holds.
+    Returns the number of turns. A turn bets the whole deposit in two halves: the first half is
+    lost, the second pays double. So the money is kept, and no bet just returns its stake, which may
+    count as no turnover. The number of turns depends on the policy's multiplier and the brand's
+    ratio. This bucket alone must pay each bet, also if the player holds other money.
     """
     bucket, stake = script.normal(provider), script.minor(amount)
     script.deposit(amount, key=f"{key}-deposit", bucket=bucket)
@@ -79,7 +79,7 @@ def to_cash(script: Script, amount: str) -> None:
 
 
 def pay_out(script: Script, amount: str) -> None:
-    """Request the withdrawal of cash, have it approved and marked as paid."""
+    """Request a withdrawal of cash as the player; approve it and mark it as paid as an admin."""
     body = {"amount": amount, "currency": script.player.currency}
     actor, player = script.actor, script.player
     answer = script.accepted(
@@ -104,7 +104,7 @@ def pay_out(script: Script, amount: str) -> None:
 
 
 def first_rolling(script: Script, bucket: str) -> Row:
-    """Return the oldest rolling of the player's bucket; a missing one has counted nothing."""
+    """Return the oldest rolling of the player's bucket, or an empty rolling if none exists yet."""
     rows = script.actor.read.rows(
         "facts_first_rolling",
         brand_id=script.player.brand_id,
@@ -116,7 +116,10 @@ def first_rolling(script: Script, bucket: str) -> Row:
 
 
 def part_of_brand(script: Script, required: int) -> int:
-    """Return the brand's part of a required turnover, in minor units, rounded up (RS-10)."""
+    """Return the required turnover times the brand's completion ratio, rounded up (RS-10).
+
+    Both turnovers are in minor units.
+    """
     ratio = script.actor.read.one("facts_completion_ratio", brand_id=script.player.brand_id)[
         "completion_ratio_bps"
     ]
@@ -124,7 +127,10 @@ def part_of_brand(script: Script, required: int) -> int:
 
 
 def owed(script: Script, bucket: str, amount: int) -> int:
-    """Return the turnover that a deposit owes: the policy's multiple, in the brand's part."""
+    """Return the turnover that a deposit into this bucket requires, in minor units.
+
+    It is the amount times the policy's multiplier, times the brand's completion ratio.
+    """
     multiplier = script.active_documents()["policy"]["rolling"]["deposit"].get(bucket, "0")
     return part_of_brand(
         script, int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))

@@ -1,6 +1,6 @@
 """FLOW-8: points are credited and become money in every bucket that the policy offers.
 
-Each transfer brings a rolling of its own.
+Each transfer of points starts a rolling.
 """
 
 from decimal import ROUND_CEILING, Decimal
@@ -9,11 +9,11 @@ from commands.flows._script import Script, begin
 from commands.flows.money import part_of_brand
 from rubyops.ports import Actor, Row
 
-PACKS = 150  # per target, each of as many points as the rate needs for a whole amount
+PACKS = 150  # for each target; a pack is the number of points that the rate gives an amount for
 
 
 def to_every_target(actor: Actor) -> dict[str, object]:
-    """FLOW-8 on one player who gets just the points that he transfers."""
+    """Play FLOW-8 on one player, who transfers all awarded points."""
     script = begin("FLOW-8", actor)
     documents = script.active_documents()
     targets = {
@@ -64,7 +64,7 @@ def _award(script: Script, points: int) -> None:
 
 
 def _transfer(script: Script, bucket: str, points: int, value: int) -> str:
-    """Turn points into money of a bucket; return the id of the rolling that the wallet asks for."""
+    """Convert points to money in a bucket. Return the id of the new rolling."""
     body = {"points": str(points), "target": bucket}
     path = "/api/v1/player/wallet/points/transfer"
     answer = script.accepted(

@@ -1,6 +1,6 @@
-"""Forced reconciliation (PRD-T2c, PRD-4c): a cycle of wallet_service finds nothing.
+"""Forced reconciliation (PRD-T2c, PRD-4c): a cycle of wallet_service finds no drift.
 
-Its gauge says 0, and so do the views.
+The drift metric must be 0, and the money checks must find no drift either.
 """
 
 import re
@@ -21,7 +21,7 @@ _LINE = re.compile(rf"^{GAUGE}(?:\{{[^}}]*\}})? (\S+)$", re.MULTILINE)
 
 
 def forced_cycle(actor: Actor) -> dict[str, object]:
-    """Force a cycle, then run the checks of money, which must agree with it."""
+    """Force a cycle, run the money checks, and read the drift metric. All must find no drift."""
     answer = actor.as_operator(WALLET_SERVICE, "POST", PATH, {}, key="cycle")
     body: Mapping[str, Any] = answer.body if isinstance(answer.body, Mapping) else {}
     if answer.status != 200:
@@ -45,7 +45,10 @@ def forced_cycle(actor: Actor) -> dict[str, object]:
 
 
 def _gauge(read: Read) -> str:
-    """Return the gauge of every copy, which the cycle sets on the copy that ran it."""
+    """Return "0", the value of the drift gauge. Raises `CheckFailed` if a copy has another value.
+
+    Every copy is asked, because only the copy that ran the cycle has set its gauge.
+    """
     answers = ask_every_copy(read, "/metrics")
     if isinstance(answers, Finding):
         raise Inconclusive(f"{TITLE}: {answers.summary}", details=answers.details)

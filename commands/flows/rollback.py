@@ -10,7 +10,7 @@ STAKE = "15.00"
 
 
 def restores_breakdown(actor: Actor) -> dict[str, object]:
-    """FLOW-13 on one player who holds normal and withdrawable money."""
+    """Play FLOW-13 on one player who holds normal and withdrawable money."""
     script = begin("FLOW-13", actor)
     bet = bet_from_two_sources(script, STAKE)
     script.rollback(bet, key="two")
@@ -30,7 +30,10 @@ def restores_breakdown(actor: Actor) -> dict[str, object]:
 
 
 def bet_from_two_sources(script: Script, stake: str) -> Bet:
-    """Earn withdrawable money, add normal money, bet more than either: withdrawable pays last."""
+    """Place a bet that normal money pays first, and withdrawable money for the rest.
+
+    Each of the two sources alone is too small for the stake.
+    """
     roll_over(script, PROVIDER, PART, key="earn")
     script.deposit(PART, key="second-deposit", bucket=script.normal(PROVIDER))
     bet = script.bet(PROVIDER, stake, key="two")

@@ -14,12 +14,12 @@ def sports(actor: Actor) -> dict[str, object]:
 
 
 def live(actor: Actor) -> dict[str, object]:
-    """FLOW-2: casino normal deposit, live bet, the same."""
+    """FLOW-2: casino normal deposit, live bet, settlement, rolling, withdrawable."""
     return _whole_way("FLOW-2", actor, "mocklive")
 
 
 def slots(actor: Actor) -> dict[str, object]:
-    """FLOW-3: slots by the casino policy, the same."""
+    """FLOW-3: casino normal deposit, slots bet, settlement, rolling, withdrawable."""
     return _whole_way("FLOW-3", actor, "mockslots")
 
 
@@ -53,7 +53,10 @@ def _whole_way(title: str, actor: Actor, provider: str) -> dict[str, object]:
 
 
 def _hold_beside(script: Script, bucket: str) -> list[str]:
-    """Put money into every other normal bucket: money for other games must stay as it is."""
+    """Deposit into every other normal bucket, and return these buckets.
+
+    The flow then checks that bets do not touch the money for other games.
+    """
     others = sorted(set(NORMAL_BUCKETS[script.topology].values()) - {bucket})
     for other in others:
         script.deposit(BESIDE, key=f"beside-{other}", bucket=other)

@@ -6,8 +6,8 @@ from commands.flows._script import Script, begin
 from rubyops.ports import Actor
 from wallet_runtime.contract.codes import IDEMPOTENCY_PAYLOAD_MISMATCH
 
-# The stake is less than the turnover that the deposit owes, so no rolling completes: a sealed
-# wallet would refuse the release.
+# The stake is less than the turnover that the deposit requires. So no rolling completes, because a
+# sealed wallet would refuse the release of the money.
 AMOUNT = "10.00"
 STAKE = "2.00"
 PAYOUT = "3.50"
@@ -33,12 +33,12 @@ def sports_bet(actor: Actor) -> dict[str, object]:
 
 
 def casino_bet(actor: Actor) -> dict[str, object]:
-    """SMK-6: a small casino bet does the same."""
+    """SMK-6: a small casino bet authorizes, settles and leaves ledger rows."""
     return _bet_with_ledger_rows(begin("SMK-6", actor), "mocklive")
 
 
 def duplicate(actor: Actor) -> dict[str, object]:
-    """SMK-7: a request that comes twice is answered alike and moves money once."""
+    """SMK-7: a repeated request gets the same answer and moves money only once."""
     script = begin("SMK-7", actor)
     script.deposit(AMOUNT, key="deposit", bucket=script.normal("mocksports"))
     first = script.bet("mocksports", STAKE, key="twin")
@@ -65,7 +65,7 @@ def duplicate(actor: Actor) -> dict[str, object]:
 
 
 def mismatch(actor: Actor) -> dict[str, object]:
-    """SMK-8: a request id that comes back with another payload is refused and moves nothing."""
+    """SMK-8: a request id that is reused with another payload is refused and moves no money."""
     script = begin("SMK-8", actor)
     script.deposit(AMOUNT, key="deposit", bucket=script.normal("mocksports"))
     bet = script.bet("mocksports", "1.00", key="twin")

@@ -1,4 +1,4 @@
-"""Rules of the trade: cash into a bucket, and what a rolling that lapses leaves of its deposit."""
+"""Two business rules: cash moves into a bucket, and money is locked when its rolling expires."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,16 +14,16 @@ from wallet_runtime.contract.money import CASH_AVAILABLE
 PROVIDER = "mocksports"
 CASH = "10.00"
 PART = "6.00"
-BEYOND = "4.01"  # a unit more than the rest
+BEYOND = "4.01"  # one cent more than CASH - PART
 LAPSING = "5.00"
 STAKE = "2.00"
 PAYOUT = "3.00"
 
 
 def cash_to_bucket(actor: Actor) -> dict[str, object]:
-    """Move a part of the cash into a bucket: it owes a deposit's turnover.
+    """Move a part of the cash into a bucket. It gets the same rolling as a deposit.
 
-    More than there is stays where it is.
+    A second move is refused, because it asks for more than the remaining cash.
     """
     script = begin("cash-to-bucket", actor)
     bucket = script.normal(PROVIDER)
@@ -55,7 +55,10 @@ def cash_to_bucket(actor: Actor) -> dict[str, object]:
 
 
 def expired_obligation(actor: Actor) -> dict[str, object]:
-    """Let a deposit's rolling lapse: a stake returns to locked money, only winnings are free."""
+    """Let a deposit's rolling expire, so that the deposit is locked, and bet the locked money.
+
+    The stake returns to the locked money; only the gain can be withdrawn.
+    """
     script = begin("expired-obligation", actor)
     bucket = script.normal(PROVIDER)
     script.deposit(LAPSING, key="deposit", bucket=bucket)
@@ -105,7 +108,7 @@ def _to_cash(script: Script, units: int, *, key: str) -> HttpAnswer:
 
 
 def _rolling(script: Script, bucket: str) -> Mapping[str, Any]:
-    """Return the player's one rolling, when it is there."""
+    """Wait for the player's rolling and return it. It must be the only one, of a deposit."""
     script.wait_until(
         f"rolling_service has the rolling of {bucket}", lambda: bool(script.rollings())
     )
@@ -119,7 +122,7 @@ def _rolling(script: Script, bucket: str) -> Mapping[str, Any]:
 
 
 def _demand_that_it_lapses(script: Script, rolling: Mapping[str, Any]) -> None:
-    """Raise `Inconclusive` where no rolling of the canaries' brand lapses in the flow's time."""
+    """Raise `Inconclusive` unless the rolling expires while the flow waits."""
     expires_at = rolling["expires_at"]
     soon = datetime.now(UTC) + timedelta(seconds=EVENT_PATH_SECONDS)
     if expires_at is None or datetime.fromisoformat(str(expires_at)) > soon:

@@ -1,6 +1,6 @@
-"""FLOW-9, FLOW-10: a transfer between sports and casino takes its part of the open turnover along.
+"""FLOW-9, FLOW-10: a transfer between sports and casino moves a part of the open turnover with it.
 
-FLOW-11: the legacy aliases.
+FLOW-11: the legacy aliases of the transfer route move nothing when both sides are one bucket.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ ALIASES = ("sports-to-casino", "casino-to-sports")
 DEPOSIT = "9.00"
 STAKE = "3.00"
 PAYOUT = "4.00"
-# Of the 10.00 that the bucket then holds. Its part of the turnover is no whole number, so that
-# rounding shows.
+# The bucket holds 10.00 at this point. A third of it gives a part of the turnover that is no whole
+# number of minor units, so the flow also checks the rounding.
 PART = "3.33"
 THERE = "1.00"
 THERE_PAYOUT = "1.50"
@@ -32,7 +32,7 @@ def casino_to_sports(actor: Actor) -> dict[str, object]:
 
 
 def aliases_move_nothing(actor: Actor) -> dict[str, object]:
-    """FLOW-11: where sports and casino are one bucket, the legacy aliases answer a no-op."""
+    """FLOW-11: when sports and casino share a bucket, the legacy aliases answer with a no-op."""
     script = begin("FLOW-11", actor)
     bucket = script.normal("mocksports")
     script.deposit(DEPOSIT, key="deposit", bucket=bucket)
@@ -98,7 +98,7 @@ def _inherits(script: Script, provider: str, other: str, alias: str) -> dict[str
 
 
 def _move_part(script: Script, source: str, target: str) -> str:
-    """Transfer a part; return the id of the one rolling that goes with it."""
+    """Transfer PART between two buckets. Return the id of the rolling that the target inherits."""
     body = {
         "from_bucket": source,
         "to_bucket": target,
@@ -127,9 +127,10 @@ def _move_part(script: Script, source: str, target: str) -> str:
 
 
 def _took_its_part(script: Script, inherited: str, target: str) -> None:
-    """Demand that the new rolling owes its part of the open turnover, and the old one the rest.
+    """Raise `CheckFailed` unless the open turnover is divided in proportion to the money.
 
-    Both are rounded up.
+    The inherited rolling gets the part of the transferred money, and the deposit's rolling keeps
+    the rest. Both are rounded up to whole minor units.
     """
     script.wait_until(
         f"rolling_service has the rolling inherited by {target}",
@@ -161,7 +162,7 @@ def _by_alias(script: Script, alias: str, amount: str) -> Mapping[str, Any]:
 
 
 def _of_deposit(script: Script) -> Row:
-    """Return the rolling of the flow's one deposit, wherever its money is by now."""
+    """Return the rolling of the flow's one deposit, in whichever bucket it is now."""
     found = [rolling for rolling in script.rollings().values() if rolling["reason"] == "deposit"]
     script.expect("rollings of the deposit", len(found), 1)
     return found[0]

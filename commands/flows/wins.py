@@ -1,6 +1,6 @@
-"""Wins beside a bet's payout: a free round of a campaign, and a jackpot on a settled bet.
+"""Wins that are no payout of a bet: a free round of a campaign, and a jackpot on a settled bet.
 
-Each is paid once and taken back whole.
+The provider pays each win once, and can only reverse the whole win.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,10 @@ NEVER = "2999-01-01T00:00:00Z"
 
 
 def free_round(actor: Actor) -> dict[str, object]:
-    """Pay a campaign's wins without a stake: bounded, once per transaction, taken back whole."""
+    """Pay wins of a campaign without a stake, up to its limits.
+
+    The same transaction pays only once. A reversed win no longer counts against the limits.
+    """
     script = begin("free-round", actor)
     code = _campaign(script)
     target = _target(script)
@@ -53,9 +56,9 @@ def free_round(actor: Actor) -> dict[str, object]:
 
 
 def jackpot(actor: Actor) -> dict[str, object]:
-    """Pay a second win on a round after its bet is settled, to where the bet's winnings go.
+    """Pay a jackpot on a round after its bet is settled, to the account of the bet's winnings.
 
-    It is taken back before the bet is.
+    The bet can be rolled back only after the jackpot is reversed.
     """
     script = begin("jackpot", actor)
     bucket = script.account(script.normal(PROVIDER))
@@ -94,7 +97,7 @@ def jackpot(actor: Actor) -> dict[str, object]:
 
 
 def _campaign(script: Script) -> str:
-    """Have the back office make a campaign; a repeat of the flow finds it again."""
+    """Make a campaign through the back office. A replay of the flow finds the same campaign."""
     code = str(script.actor.derived_id(script.key("campaign")))
     row = {
         "code": code,
@@ -116,7 +119,7 @@ def _campaign(script: Script) -> str:
 
 
 def _target(script: Script) -> str:
-    """Say where a win without a stake goes: the player owes no turnover."""
+    """Return the account that a win without a stake is paid to, if the player has no rolling."""
     policy = script.active_documents()["policy"]
     source = policy["wins"]["winnings_of"][PROVIDERS[PROVIDER]]
     return script.account(policy["destinations"][source]["after"])
@@ -136,7 +139,7 @@ def _win(script: Script, name: str, amount: str, *, key: str, **tie: str) -> Htt
 
 
 def _take_back(script: Script, name: str) -> None:
-    """Take a win back, twice: the second time changes nothing."""
+    """Reverse a win twice. The second reversal must succeed and change nothing."""
     body = {
         "player_id": script.player.player_id,
         "transaction_id": script.actor.derived_id(script.key(f"win-{name}")),

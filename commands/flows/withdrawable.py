@@ -1,6 +1,6 @@
 """FLOW-12: a bet of a player who holds withdrawable money.
 
-It is played under every withdrawable policy that the active policy configures.
+The flow is played at every provider, so it covers each rule of the active policy for such money.
 """
 
 from decimal import Decimal
@@ -15,11 +15,11 @@ from wallet_runtime.contract.providers import PROVIDERS
 
 PART = "10.00"
 SOURCE_INVALID = "SOURCE_INVALID"
-STAKE = "15.00"  # more than either part, so that the order shows
+STAKE = "15.00"  # more than one source holds, so that two sources pay in their order
 
 
 def every_policy(actor: Actor) -> dict[str, object]:
-    """FLOW-12: withdrawable money pays last, first or not at all, by the provider type's rule."""
+    """FLOW-12: withdrawable money pays last, first or never, as the provider type's rule says."""
     demand_topology("FLOW-12", actor)
     played = {}
     for provider, provider_type in PROVIDERS.items():
@@ -50,7 +50,7 @@ def every_policy(actor: Actor) -> dict[str, object]:
 
 
 def _earn(script: Script, policy: dict[str, Any], provider: str) -> None:
-    """Earn withdrawable money, and hold as much normal money beside it."""
+    """Earn withdrawable money, then deposit the same amount as normal money."""
     combined = [
         name for name, kind in PROVIDERS.items() if policy["funding"][kind]["mode"] == "combined"
     ]
@@ -77,7 +77,7 @@ def _in_order(script: Script, provider: str, use: str) -> Bet:
 
 
 def _pick(script: Script, provider: str, use: str) -> Bet:
-    """Pick the withdrawable bucket as the player; a forbidden choice is refused."""
+    """Choose the source as the player, and bet. A forbidden choice of withdrawable is refused."""
     part, picked = (
         script.minor(PART),
         script.normal(provider) if use == "not_usable" else WITHDRAWABLE,
@@ -105,9 +105,10 @@ def _bet(script: Script, provider: str, amount: str, funding: dict[str, int]) ->
 
 
 def _destinations(script: Script, policy: dict[str, Any], bet: Bet) -> dict[str, int]:
-    """Name the account that a payout of just the stake goes to.
+    """Return minor units per account for a payout that equals the stake.
 
-    The deposit's rolling is still active; withdrawable money never has one.
+    Winnings of a bucket with an open rolling go to the `before` destination of the policy, all
+    others to `after`. Here the deposit's rolling is open, and withdrawable money has no rolling.
     """
     due: dict[str, int] = {}
     for account, part in bet.funding.items():
