@@ -1,7 +1,7 @@
-"""Turns the rows that break a check's rule into a finding, so that all findings read alike.
+"""Builds the finding of a check, so that all findings have the same form.
 
-A query of a check answers only rows that break the rule. It bounds the sample, and each row has
-`total`, the count of all of them.
+A check's query returns only rows that break its rule. It returns a limited number of them as
+samples, and the column `total` of each sample has the number of all such rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,9 +20,10 @@ def none_may_break(
     name: Callable[[Row], str],
     nothing: str | None = None,
 ) -> Finding:
-    """Pass with the sentence `holds` when no row breaks the rule; else fail, naming each sample.
+    """Return a passed finding with the sentence `holds` if there are no rows, else a failed one.
 
-    `nothing` is given where there was nothing that could break it: that decides nothing.
+    The caller sets `nothing` to a sentence when the platform has no data that could break the rule.
+    Without rows the finding is then inconclusive.
     """
     if not rows and nothing is not None:
         return inconclusive(f"{nothing}, so there is nothing to look at", total=0)
@@ -34,7 +35,10 @@ def none_may_break(
 
 
 def all_true(faults: Sequence[str], *, holds: str, broken: str, **details: object) -> Finding:
-    """Pass with `holds` when there is no fault; else fail, naming the first and listing all."""
+    """Return a passed finding with the sentence `holds` if there are no faults, else a failed one.
+
+    The summary has the first fault, and the details list all of them.
+    """
     if not faults:
         return passed(holds, **details)
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -42,5 +46,5 @@ def all_true(faults: Sequence[str], *, holds: str, broken: str, **details: objec
 
 
 def account_of(row: Row) -> str:
-    """Name a player's account for a person."""
+    """Describe a player's account for a message."""
     return f"brand {row['brand_id']} player {row['player_id']} {row['account']}"

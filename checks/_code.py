@@ -1,6 +1,6 @@
-"""Which code each running copy has loaded, by its /health and by its heartbeat.
+"""Finds out which code each running copy has loaded, from its /health and from its heartbeat.
 
-A copy that does not answer tells nothing: its code is not known, and not taken for this checkout's.
+If /health does not answer, the copy's code counts as unknown, never as this checkout's code.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,10 @@ NOT_RUNNING = ("stopped", "ended", "not known")
 
 @dataclass(frozen=True)
 class CopyCode:
-    """The code that one copy runs: /health has `answered` a digest, its heartbeat `reported` one.
+    """The digest of the code that one copy runs: `answered` by /health, `reported` by a heartbeat.
 
-    A source that says nothing gives None; a /health without a digest gives the empty text.
+    `wanted` is the digest of this checkout. A digest is None if /health did not answer, or if no
+    heartbeat has one. `answered` is empty if /health answered without a digest.
     """
 
     copy: CopyLife
@@ -26,7 +27,7 @@ class CopyCode:
 
     @property
     def other(self) -> str | None:
-        """Say which other code the copy runs; None where neither source says so."""
+        """Return a sentence if one of the sources has another digest than `wanted`, else None."""
         for told in (self.answered, self.reported):
             if told is not None and told != self.wanted:
                 runs = f"{self.copy.label} runs {short_code(told)}"
@@ -35,14 +36,14 @@ class CopyCode:
 
     @property
     def unknown(self) -> str | None:
-        """Say that the copy does not answer; None where it does."""
+        """Return a sentence if /health does not answer, else None."""
         if self.answered is not None:
             return None
         return f"{self.copy.label}: /health does not answer, so nobody knows what it runs"
 
 
 def codes_told(read: Read, life: Liveness) -> list[CopyCode]:
-    """Ask every copy that may run for its code."""
+    """Ask every copy that may be running for its code."""
     running = [copy for copy in life.copies if copy.state not in NOT_RUNNING]
     return [_code_of(read, copy) for copy in running]
 

@@ -1,7 +1,7 @@
-"""Tells which freeze is in force, whose it is and what holds it up; never raises (SPEC 1.6, K2).
+"""Reports which freeze is in force, who owns it and what delays it. Never raises (SPEC 1.6, K2).
 
-Every recap, `status`, prompt and plan says what this module says. The rule itself is `judge` of
-the contract, which wallet_service uses for its metric as well.
+Every recap, `status`, prompt and plan uses this report. The rule is `judge` in
+wallet_runtime/contract/freeze.py, which wallet_service also uses for its metric.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from wallet_runtime.contract.freeze import OPEN, CopySeen, Fence, Verdict, Wante
 
 
 def truth(read: Read) -> FreezeTruth:
-    """Read `control`, the fence row and every copy, and say what is in force."""
+    """Read `control`, the gate row and every copy, and judge which freeze is in force."""
     wanted, layers, copies = _control(read)
     fence = _fence(read)
     verdict = judge(wanted, fence, [_seen(copy) for copy in copies])
@@ -25,7 +25,7 @@ def truth(read: Read) -> FreezeTruth:
 
 
 def whose(layer: FreezeLayer) -> str:
-    """Say one layer for a person: level, since when, by whom, why and which run."""
+    """Describe one freeze layer in words: level, start, owner, reason and run."""
     minutes = layer.age_seconds // 60
     age = f"{minutes} min" if minutes else f"{layer.age_seconds} s"
     taken = f", taken over by run {layer.taken_over_by}" if layer.taken_over_by else ""
@@ -64,11 +64,11 @@ def _seen(copy: CopyLife) -> CopySeen:
 def _held_up_by(
     read: Read, verdict: Verdict, fence: Fence | None, copies: Sequence[CopyLife]
 ) -> tuple[str, ...]:
-    """Name the causes: sessions that hold the fence row's table first, then what is missing."""
+    """List the causes of the delay: first sessions with a lock, then copies that lag behind."""
     is_settled = fence is not None and fence.settled_epoch == verdict.epoch
     sessions = () if is_settled else held_by(read, GATE)
     if verdict.wanted == OPEN:
-        # Lowering the fence row waits for the fence, too.
+        # A thaw also needs a lock on the fence table to lower the gate row.
         sessions = tuple(dict.fromkeys((*sessions, *held_by(read, FENCE))))
     pids = {copy.label: copy.pid for copy in copies if copy.pid}
     return (*sessions, *(_with_pid(fault, pids) for fault in verdict.missing))

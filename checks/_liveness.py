@@ -1,8 +1,8 @@
 """Signs of life from two sources: the driver of the processes, and heartbeats in `control`.
 
-Neither is believed alone. A driver that does not answer knows of nobody, a copy that hangs is
-"running" to its driver for ever, and a copy that somebody started by hand is in no driver. A check
-that trusts one source finds nobody and calls that success.
+Each source alone can be wrong. A driver that is down lists no copies. A driver reports a hung copy
+as "running". A copy that a person started by hand has a heartbeat but no driver. A check that used
+only one source could miss copies and pass.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,10 +20,10 @@ CopyState = Literal[
     "running",
     "starting",
     "stopped",
-    "silent",  # the driver says running, and the heartbeat is stale or was never written
-    "unknown to the driver",  # it reports, and the driver does not know it or says otherwise
-    "ended",  # no driver keeps it any more, and it does not report: an earlier number of copies
-    "not known",  # the driver does not answer, and the copy does not report
+    "silent",  # running for the driver, but the heartbeat is stale or was never written
+    "unknown to the driver",  # a fresh heartbeat, but the driver has no running copy for it
+    "ended",  # no fresh heartbeat and not in the driver: there were more copies earlier
+    "not known",  # no fresh heartbeat, and the driver does not answer
 ]
 
 _STARTING = ("starting", "backoff")
@@ -33,11 +33,11 @@ _Beats = dict[tuple[str, int], Row]
 
 @dataclass(frozen=True)
 class CopyLife:
-    """One copy of a process, as both sources see it; None is what a source does not say.
+    """One copy of a process, as both sources describe it. None means that the source has no value.
 
-    `driver_state` is the driver's word, None where it does not keep the copy or does not answer.
-    `ended` says that the last heartbeat was a goodbye: the copy stopped in order, however young
-    that heartbeat is. `pid` is the driver's, else the heartbeat's.
+    `driver_state` is None if the driver does not have the copy or does not answer. `ended` is true
+    if the copy said in its last heartbeat that it stops, so even a fresh heartbeat proves no life.
+    `pid` comes from the driver, or from the heartbeat if the driver has none.
     """
 
     process: str
@@ -56,17 +56,17 @@ class CopyLife:
 
     @property
     def label(self) -> str:
-        """Name the copy for a person."""
+        """The copy's name in messages."""
         return f"{self.process} copy {self.number}"
 
     def fresh(self, limit_ms: int = FRESH_MS) -> bool:
-        """Whether the copy reported within the limit, so that it acts on money now."""
+        """Whether the copy wrote a heartbeat within the limit and has not announced its end."""
         age_ms = self.heartbeat_age_ms
         return age_ms is not None and age_ms <= limit_ms and not self.ended
 
     @property
     def state(self) -> CopyState:
-        """Say what both sources together prove."""
+        """The state that follows from both sources together."""
         if not self.driver_answers:
             return "unknown to the driver" if self.fresh() else "not known"
         if self.driver_state in _STARTING:
@@ -81,7 +81,7 @@ class CopyLife:
 
     @property
     def trouble(self) -> str | None:
-        """Say in words what the two sources disagree about; None where they agree."""
+        """A sentence about a contradiction between the two sources, or None if there is none."""
         if self.state == "silent":
             says = f"though the driver says {self.driver_state} (pid {self.pid})"
             return f"{self.label}: {self._heard()}, {says}"
@@ -99,9 +99,9 @@ class CopyLife:
 
     @property
     def out_of_reach(self) -> str | None:
-        """Say why the copy cannot be asked at the driver's address; None where it can.
+        """The reason why HTTP calls to the driver's address do not reach this copy, or None.
 
-        One that somebody runs by hand can be asked where it reports from that very address.
+        A copy that a person runs by hand can be reached if it uses the same address.
         """
         by_hand = self.driver_state is not None and self.state == "unknown to the driver"
         if by_hand and self.heartbeat_url == self.url:
@@ -115,19 +115,20 @@ class CopyLife:
 
     @property
     def reported_code(self) -> str | None:
-        """The digest of the loaded code by the heartbeat; None where another process wrote it."""
+        """The code digest in the heartbeat, or None if another process wrote the heartbeat."""
         return None if self._another_process_reports() else self.heartbeat_code
 
     def _another_process_reports(self) -> bool:
-        """Whether the driver keeps one process and another one reports under its name."""
+        """Whether the driver's process and the heartbeat's process have different pids."""
         both = bool(self.driver_state and self.pid and self.heartbeat_pid)
         return both and self.pid != self.heartbeat_pid
 
 
 def answered_by_another(copy: CopyLife, answer: HttpAnswer) -> str | None:
-    """Say that another program answers at the copy's address; None where no other pid is told.
+    """Return a sentence if another program answers at the copy's address, else None.
 
-    A copy of an earlier version tells no pid; `code-current` says that it is of other code.
+    An answer without a pid also gives None. It comes from an old version, and the check
+    `code-current` reports that.
     """
     told = answer.body.get("pid") if isinstance(answer.body, Mapping) else None
     if told is None or told in (copy.pid, copy.heartbeat_pid):
@@ -138,19 +139,19 @@ def answered_by_another(copy: CopyLife, answer: HttpAnswer) -> str | None:
 
 @dataclass(frozen=True)
 class Liveness:
-    """Every copy that the driver keeps or that ever reported, and whether the driver answers."""
+    """Every copy in the driver or with a heartbeat, and whether the driver answers."""
 
     copies: tuple[CopyLife, ...]
     driver_answers: bool
     driver_error: str | None = None
 
     def of(self, *processes: str) -> tuple[CopyLife, ...]:
-        """Return the copies of these processes, without ended ones of an earlier number."""
+        """Return the copies of these processes, without copies in state "ended"."""
         mine = [copy for copy in self.copies if copy.process in processes]
         return tuple(copy for copy in mine if copy.state != "ended")
 
     def fresh(self, limit_ms: int = FRESH_MS) -> tuple[CopyLife, ...]:
-        """Return every copy that reported within the limit, known to the driver or not."""
+        """Return every copy with a heartbeat within the limit, also if unknown to the driver."""
         return tuple(copy for copy in self.copies if copy.fresh(limit_ms))
 
     def in_state(self, *states: CopyState) -> tuple[CopyLife, ...]:
@@ -159,17 +160,17 @@ class Liveness:
 
     @property
     def troubles(self) -> list[str]:
-        """Say what the sources disagree about; one line alone for a driver that does not answer."""
+        """The contradictions of all copies, or a single sentence if the driver does not answer."""
         if not self.driver_answers:
             return [f"the driver does not answer: {self.driver_error}"]
         return [copy.trouble for copy in self.copies if copy.trouble]
 
 
 def not_running(life: Liveness, processes: Iterable[str], copies: int) -> list[str]:
-    """Name each copy of these processes that should run and does not.
+    """Return a sentence for each copy of these processes that should run and does not.
 
-    `copies` is the environment's number for each process: one running copy says nothing of the
-    others, and one that the driver does not keep at all is missing.
+    `copies` is the number of copies that the environment has of each process. A copy that the
+    driver does not have counts as not running.
     """
     absent = (_absent(life.of(process), process, copies) for process in processes)
     return list(chain.from_iterable(absent))
@@ -190,7 +191,7 @@ def _absent(mine: tuple[CopyLife, ...], process: str, copies: int) -> Iterator[s
 
 
 def liveness(read: Read) -> Liveness:
-    """Ask both sources and merge what they say. Raises `Unreachable` without `control`."""
+    """Query both sources and merge their answers. Raises `Unreachable` if `control` is down."""
     try:
         kept: tuple[Copy, ...] = tuple(read.copies())
         error = None

@@ -1,4 +1,4 @@
-"""Names the sessions that hold locks on the wallet's tables, with the line that ends each (K2)."""
+"""Finds sessions that lock the wallet's tables, and the command that ends each session (K2)."""
 
 from rubyops.errors import RubyopsError
 from rubyops.ports import Read, Row
@@ -6,18 +6,19 @@ from rubyops.ports import Read, Row
 GATE = "wallet_gate"
 FENCE = "wallet_fence"
 OUTBOX = "wallet_outbox"
-# Locks that do not stand in the way: of readers; for the outbox, of its publisher, too.
+# Locks that block no freeze and no drain, by table: those of readers, and those that the outbox
+# publisher takes.
 HARMLESS = {
     GATE: ("AccessShareLock",),
     FENCE: ("AccessShareLock",),
     OUTBOX: ("AccessShareLock", "RowShareLock", "ShareLock"),
 }
-# A money command is done in a few milliseconds; an older session holds things up.
+# A money command takes a few milliseconds, so a transaction older than this is reported.
 HOLDER_SECONDS = 0.5
 
 
 def holders(read: Read, table: str, older_seconds: float = HOLDER_SECONDS) -> list[Row]:
-    """List sessions whose locks stand in the way, the first cause first. Raises `Unreachable`."""
+    """List the sessions with blocking locks, the root cause first. Raises `Unreachable`."""
     harmless = list(HARMLESS[table])
     return read.rows(
         "facts_lock_holders", tables=[table], harmless=harmless, older_seconds=older_seconds
@@ -25,7 +26,10 @@ def holders(read: Read, table: str, older_seconds: float = HOLDER_SECONDS) -> li
 
 
 def held_by(read: Read, table: str) -> tuple[str, ...]:
-    """Say who holds the table, in words; empty where nobody can be seen. Never raises."""
+    """Return a sentence for each session or prepared transaction that blocks the table.
+
+    Never raises: the result is empty if the database does not answer.
+    """
     try:
         rows = holders(read, table)
         prepared = read.rows("facts_prepared_holders", tables=[table])

@@ -1,8 +1,8 @@
-"""Whether a platform ever held money. One that never did may begin its first rollout.
+"""Decides whether a platform without accounts is new, or has lost its money.
 
-The money invariants are asked around every changing step, so their answer on a new platform decides
-whether a first rollout is possible. "No account" alone is no such answer: accounts and ledger of a
-platform whose money was lost look the same, and the rest of its records tell the difference.
+The money invariants are checked around every changing step. They must pass on a new platform, or a
+first rollout would be impossible. An empty ledger does not prove that a platform is new, because a
+platform that lost its ledger has an empty ledger, too. Other records show the difference.
 """
 
 from rubyops.model.finding import Finding, failed
@@ -12,7 +12,10 @@ NO_MONEY = "no money yet"
 
 
 def never_held(read: Read) -> Finding | None:
-    """Return None where no record tells of money; else the finding that it is gone."""
+    """Return None if no record shows that money ever moved, else a failed finding.
+
+    Callers use it when the platform has no account.
+    """
     there = read.one("reconcile_recorded")
     if not there["money_moved"]:
         return None

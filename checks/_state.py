@@ -1,6 +1,6 @@
-"""The state of the platform that a verification stands for (K18).
+"""The state of the platform that a verification is valid for (K18).
 
-A change of it takes the verification away.
+A verification no longer counts once this state has changed.
 """
 
 from checks._liveness import CopyLife, liveness
@@ -10,10 +10,10 @@ from wallet_runtime.contract.freeze import strictness
 
 
 def platform_state(read: Read) -> Row:
-    """Read it as plain data. Raises `Unreachable`.
+    """Read the state as plain data that can be stored and compared. Raises `Unreachable`.
 
-    It holds freeze epoch and level, both change counters, the active pair, the schemas, and which
-    process acts as each copy.
+    It has the freeze level and epoch, the change counters of both databases, the number of the last
+    activation, both schemas, and the process behind each live copy.
     """
     freeze = read.one("facts_freeze", database="control")
     change = read.one("facts_platform_change", database="control")
@@ -37,13 +37,16 @@ def _told(schema: Schema | None) -> str | None:
 
 
 def _freeze(control: Row, gate: Row) -> Row:
-    """Return the stricter side: a lifted freeze lasts until the fence row is lowered."""
+    """Return level and epoch of the stricter side, because a thaw changes `control` first.
+
+    Money stays frozen until the gate row is open, too.
+    """
     if strictness(gate["freeze_level"]) > strictness(control["level"]):
         return {"level": gate["freeze_level"], "epoch": gate["freeze_epoch"]}
     return {"level": control["level"], "epoch": control["epoch"]}
 
 
 def _process(copy: CopyLife) -> str:
-    """Name the process that acts; a heartbeat may still be the one of a dead process."""
+    """Describe the copy's process. The heartbeat may have been written by an earlier process."""
     reports = f"{copy.heartbeat_pid} of {copy.version}"
     return reports if copy.pid == copy.heartbeat_pid else f"{copy.pid}, and {reports} reports"

@@ -1,7 +1,7 @@
 """Every settled or rolled-back bet has its stored authorization.
 
-When it fails, a bet was closed without the breakdown fixed at its acceptance: nobody can say whose
-money paid for it.
+When it fails, a bet was closed without the funding breakdown of its acceptance. Then no record
+shows which account paid for the bet.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -12,7 +12,7 @@ from wallet_runtime.contract.events import BET_ROLLED_BACK_CONFIRMED, BET_SETTLE
 
 
 def run(read: Read) -> Finding:
-    """Look for house movements and settle or rollback events without a closed authorization."""
+    """Look for entries of the HOUSE account and closing events without a closed authorization."""
     rows = read.rows(
         "reconcile_bets_without_authorization",
         settled_event=BET_SETTLED_CONFIRMED,

@@ -1,7 +1,8 @@
 """Money from outside equals what players hold and have staked, per brand and currency (SPEC 1.3).
 
-Points are summed apart: those held equal those awarded, transferred and expired. When it fails,
-money appeared or vanished: a leg was lost, doubled, or written past the one apply path.
+Points have a sum of their own: points held equal points awarded, minus transferred and expired.
+When it fails, money appeared or vanished. A leg was lost or doubled, or a program other than
+wallet_service wrote it.
 """
 
 from checks._answer import SAMPLES, none_may_break

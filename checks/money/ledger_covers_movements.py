@@ -1,7 +1,7 @@
 """Every recorded movement of money has immutable ledger rows.
 
-A movement is a cash transaction, a transfer, a bet or the close of one. When it fails, money moved
-without a trace that a reconciliation could follow.
+A movement is a cash transaction, a transfer, a bet or the close of a bet. When it fails, money
+moved without a ledger row, so a reconciliation cannot explain the balance.
 """
 
 from checks._answer import SAMPLES, none_may_break

@@ -1,7 +1,7 @@
 """Every balance is that of the account's newest ledger row, and every chain of rows is intact.
 
-Accounts are buckets, grants and cash. A failure means that a balance was changed without a ledger
-row, or that a ledger row was rewritten. No program corrects it: find the cause first.
+Accounts are buckets, grants and cash. When it fails, a balance was changed without a ledger row, or
+a ledger row was rewritten. No program corrects the difference: find the cause first.
 """
 
 from checks._answer import SAMPLES, account_of, none_may_break
@@ -12,7 +12,7 @@ from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """Walk every chain in one snapshot; name each account that differs and its last good row."""
+    """Verify every chain in one snapshot. A failure names the account and its last good row."""
     drifts = read.rows("reconcile_ledger_drift", limit=SAMPLES)
     accounts = 0 if drifts else int(read.one("reconcile_accounts")["accounts"])
     if not drifts and not accounts:

@@ -1,6 +1,6 @@
 """No accepted bet is open under the active topology version.
 
-When it fails, an activation of the pair before would strand these stakes: settle or roll them back
+When it fails, a return to the previous pair would strand these stakes. Settle or roll back the bets
 first (PRD-T2b).
 """
 
@@ -11,7 +11,7 @@ from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """List AUTHORIZED authorizations of the active pair."""
+    """Look for open authorizations under the active topology version."""
     gate = read.one("facts_gate")
     if gate["topology_code"] is None:
         return inconclusive("no topology is active, so there is no pair whose bets could be open")

@@ -1,9 +1,9 @@
 """Every record that decides money is as the wallet wrote it, and agrees with its ledger.
 
-Ledger rows, entries, requests and events have to say the same. When it fails, somebody changed a
-bet, an amount, a state, a limit or a rule past the wallet, or took a record away. Nothing corrects
-this, and the wallet does not act on such a record: find out who did it, and which decisions it
-made meanwhile.
+Ledger rows, counter-entries, requests and events must match the records. When it fails, a program
+other than the wallet changed or deleted a record, such as a bet, a limit or a rule. No program
+corrects this, and the wallet refuses to use such a record. Find out who changed it, and which
+decisions used the changed record.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -13,7 +13,7 @@ from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """Compare all records in one snapshot, old ones too, and name those that differ."""
+    """Compare all records, also old ones, with their seals and the ledger in one snapshot."""
     rows = read.rows("reconcile_record_drift", limit=SAMPLES)
     there = read.one("reconcile_recorded")
     return none_may_break(

@@ -1,6 +1,6 @@
 """Every transactional record names the topology and policy that it was made under, and they exist.
 
-When it fails, a later settlement or an investigation cannot tell by which rules the money moved.
+When it fails, a settlement or an investigation cannot find the rules by which the money moved.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -10,7 +10,7 @@ from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """Look at ledger rows, transfers and authorizations."""
+    """Look for ledger rows, transfers and authorizations without a topology or policy."""
     rows = read.rows("reconcile_records_without_snapshot", limit=SAMPLES)
     there = read.one("reconcile_recorded")
     return none_may_break(

@@ -1,4 +1,4 @@
-"""Asking one route of every copy of wallet_service: one copy alone says nothing of the others."""
+"""Calls one route on every copy of wallet_service, because the copies may differ."""
 
 from checks._liveness import liveness
 from rubyops.model.finding import Finding, failed, inconclusive
@@ -7,7 +7,7 @@ from wallet_runtime.contract.processes import WALLET_SERVICE
 
 
 def ask_every_copy(read: Read, path: str) -> Finding | dict[int, HttpAnswer]:
-    """Return the answers by copy, or the finding that says why not every copy can be asked."""
+    """Return the answers by copy number, or a finding if a copy cannot be called."""
     life = liveness(read)
     if not life.driver_answers:
         return inconclusive(f"which copies answer cannot be told: {life.troubles[0]}")

@@ -1,7 +1,6 @@
 """Every copy of every process runs and has loaded the code of this checkout.
 
-When it fails, a process serves money by other code than the operator looks at, or does not say by
-which.
+When it fails, a process runs other code than this checkout's, or does not report its code.
 """
 
 from checks._answer import all_true
@@ -15,7 +14,7 @@ from wallet_runtime.contract.processes import PROCESSES
 
 
 def run(read: Read) -> Finding:
-    """Ask each copy that runs, and miss none that is needed."""
+    """Ask each running copy for its code, and look for copies that do not run."""
     life = liveness(read)
     if not life.driver_answers:
         return inconclusive(f"which code runs cannot be told: {life.troubles[0]}")

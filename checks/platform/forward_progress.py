@@ -1,7 +1,7 @@
 """Every copy of each worker runs and does useful turns; heartbeats of running copies are fresh.
 
-When it fails, a worker's copy is down, or a process stands still although it exists (hung, cut
-off): events wait while everything looks up.
+When it fails, a worker's copy is down, or a process is hung or cut off from its servers. Events
+then wait, although every process seems to run.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ HEALTHY = 200
 
 
 def run(read: Read) -> Finding:
-    """Look at each worker's loops, and at what the driver and the heartbeats say of each copy."""
+    """Check the loops of each worker, and the driver state and heartbeat of every copy."""
     life = liveness(read)
     if not life.driver_answers:
         return inconclusive(f"which copies make progress cannot be told: {life.troubles[0]}")
     running = life.in_state("running")
     absent = not_running(life, WORKER_PROCESSES, read.environment.copies)
-    # A copy that stands still would only keep the question about its loops waiting.
+    # Only running workers are asked for their loops, because a hung copy would not answer in time.
     faults = list(dict.fromkeys([*absent, *life.troubles]))
     workers = [copy for copy in running if copy.process in WORKER_PROCESSES]
     faults += [fault for copy in workers for fault in _loop_faults(read, copy)]

@@ -1,7 +1,7 @@
 """The freeze level that `control` wants is in force: fence row and every copy that may act agree.
 
-When it fails, the platform is "freezing" (or "thawing"), not frozen: some copy may still act on the
-level before. Nothing there means unknown: without a copy, or without `control`, it never holds.
+When it fails, the platform is "freezing" or "thawing", because some copy may still act on the
+previous level. The check never passes without any copy, or while `control` does not answer.
 """
 
 from checks._freeze import truth
@@ -12,7 +12,7 @@ from wallet_runtime.contract.freeze import UNKNOWN
 
 
 def run(read: Read) -> Finding:
-    """Judge `control`, the fence row and every copy, known to the driver or not."""
+    """Compare `control`, the gate row and every copy, also copies that the driver does not know."""
     found = truth(read)
     verdict = found.verdict
     details: dict[str, object] = {"level": verdict.wanted, "epoch": verdict.epoch}

@@ -1,7 +1,7 @@
 """Both databases have the schema of this checkout: its newest revision, and its definitions.
 
-When it fails, code and schema do not belong together: statements fail, or guards are missing that a
-newer revision, function, trigger or grant brings.
+When it fails, the code and the schema do not match. Statements may fail, or a guard may be missing
+that a newer revision, function, trigger or grant adds.
 """
 
 import hashlib
@@ -20,20 +20,20 @@ DATABASES: tuple[Database, ...] = ("platform", "control")
 
 @dataclass(frozen=True)
 class Schema:
-    """A revision of the tables, and the digest of each kind of definitions on top of them."""
+    """The revision of the tables, and a digest for each kind of definition, such as views."""
 
     revision: str
     definitions: Mapping[str, str]
 
     def __str__(self) -> str:
-        """Name both in short."""
+        """Return the revision and a short digest of all definitions."""
         if not self.definitions:
             return self.revision
         total = hashlib.sha256(repr(sorted(self.definitions.items())).encode()).hexdigest()
         return f"{self.revision} with definitions {total[:12]}"
 
     def lacks(self, other: "Schema") -> list[str]:
-        """Name what differs from another schema: its revision, and kinds of definitions."""
+        """List the differences from `other`: its revision, and the kinds of definitions."""
         moved = [] if self.revision == other.revision else [f"revision {other.revision}"]
         kinds = self.definitions.keys() | other.definitions.keys()
         return moved + sorted(
@@ -63,14 +63,14 @@ def _faults(database: Database, found: Schema | None) -> list[str]:
 
 
 def newest_schema(database: Database) -> Schema:
-    """Return the schema that the files of this checkout give."""
+    """Return the schema that a migration with this checkout's files would produce."""
     return Schema(migrations.newest_revision(database), definitions.digests(database))
 
 
 def schema_of(read: Read, database: Database) -> Schema | None:
-    """Return the schema that a database has; None where there is none of ours.
+    """Return the schema that a database has, or None if the database is empty.
 
-    Raises `Refused` where a schema is there and no revision says which one.
+    Raises `Refused` if the database has tables, but not exactly one revision number.
     """
     there = read.one("facts_has_revision_table", database=database)
     rows = read.rows("facts_revision", database=database) if there["present"] else []

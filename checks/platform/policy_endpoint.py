@@ -1,6 +1,6 @@
 """The policy endpoint answers exactly the active policies, each bound to the active topology.
 
-When it fails, provider callbacks find no funding rule, or one that is not in force.
+When it fails, provider callbacks find no funding rule, or a funding rule of an inactive policy.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ PATH = "/internal/wallet/policy/active"
 
 
 def run(read: Read) -> Finding:
-    """Ask every copy of wallet_service and compare with the ACTIVE rows."""
+    """Ask every copy of wallet_service, and compare with the ACTIVE rows of the database."""
     expected = _lines(read.rows("facts_active_policies"))
     if not expected:
         return failed(

@@ -1,6 +1,6 @@
 """Every copy of every service runs and answers its health green.
 
-When it fails, a service is down or cannot reach its database or streams, and requests are refused.
+When it fails, a service is down, or cannot reach its database or Redis and refuses requests.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ HEALTHY = 200
 
 
 def run(read: Read) -> Finding:
-    """Ask each copy that the driver keeps or that reports, and miss none that is needed."""
+    """Call /health of each running copy, and look for copies that do not run."""
     life = liveness(read)
     if not life.driver_answers:
         return inconclusive(f"which services run cannot be told: {life.troubles[0]}")

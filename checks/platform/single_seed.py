@@ -1,8 +1,8 @@
 """Exactly one topology seed is loaded, and exactly one pair of it is active.
 
-When it fails, two product modes share one environment, or money commands follow a policy that was
-written for another topology. Every bucket key holds its topology code, so the money of one mode is
-out of reach in the other.
+When it fails, two topologies share one environment, or money commands use a policy that was written
+for another topology. The key of a bucket contains the topology code, so players cannot reach the
+money in buckets of the inactive topology.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """Read the saved codes, the active rows and the gate row."""
+    """Compare the saved topologies, the active policies and the gate row."""
     wanted, gate = read.environment.topology, read.one("facts_gate")
     saved = read.rows("facts_topologies")
     policies = read.rows("facts_active_policies")

@@ -1,6 +1,6 @@
 """The topology endpoint answers the active code and version, and they are the database's.
 
-When it fails, callers route money by another topology than the one that is active, or by none.
+When it fails, callers use a topology that is not active, or find none.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ PATH = "/internal/wallet/topology/active"
 
 
 def run(read: Read) -> Finding:
-    """Ask every copy of wallet_service and compare with the gate row."""
+    """Ask every copy of wallet_service, and compare with the gate row."""
     gate = read.one("facts_gate")
     expected = (gate["topology_code"], gate["topology_version"])
     if expected[0] is None:

@@ -1,4 +1,4 @@
-"""Reading a recorded result: shared by the gates that count results of this commit."""
+"""Reads a recorded test result, for the gates that depend on results for this commit."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ PARTS_NAMED_MAX = 3
 
 
 def recorded_pass(read: Read, suite: str, what: str, remedy: str) -> dict[str, Any] | Finding:
-    """Return the newest result of `suite` for this commit when it is believed and good.
+    """Return the newest result of `suite` for this commit if it can be trusted and passed.
 
-    Else the finding that says why not.
+    Otherwise return a finding with the reason. `what` and `remedy` are words for its sentence.
     """
     commit = read.environment.commit
     named = short_commit(commit)

@@ -1,7 +1,7 @@
-"""Compares the functions that this checkout's files create with those of the database.
+"""Compares the functions of the database with the functions in this checkout's files.
 
-A replaced body writes what it likes under a trusted name, and so does a body that looks names up
-in another schema. The database is no witness of what a function should be; the files are.
+A trusted function is dangerous if somebody replaced its body, or made it look up names in another
+schema. The catalog shows only the present function, so the files say how it should be.
 """
 
 import re
@@ -31,7 +31,7 @@ _PARALLEL = re.compile(r"\bPARALLEL (\w+)")
 _STRICT = re.compile(r"\b(?:STRICT|RETURNS NULL ON NULL INPUT)\b")
 _TIME = re.compile(r"\btimestamptz\b")
 
-# The columns of a found function that are compared, and the words for each.
+# The compared columns of a function in the catalog, each with words for a message.
 _COMPARED = {
     "body": "its body",
     "language": "its language",
@@ -48,10 +48,10 @@ _COMPARED = {
 
 
 class Shipped:
-    """One function as the files have it."""
+    """One function as its file defines it."""
 
     def __init__(self, head: str, body: str) -> None:
-        """Read all that is compared from between its name and its body, and the body."""
+        """Parse a CREATE FUNCTION: `head` is the text between the name and the body."""
         parameters, clauses = _parted(_as_printed(" ".join(head.split())))
         settings = [f"{name}={value.strip(chr(39))}" for name, value in _SETTING.findall(clauses)]
         self.facts: dict[str, object] = {
@@ -65,17 +65,17 @@ class Shipped:
             "leakproof": "LEAKPROOF" in clauses,
             "support": "none",
             "parameters": parameters,
-            # A function with OUT parameters names its result there.
+            # A function with OUT parameters has no RETURNS clause.
             "result": _first(_RESULT, clauses, "") or None,
         }
 
     @property
     def as_owner(self) -> bool:
-        """Whether it runs with its owner's rights."""
+        """Whether the function is SECURITY DEFINER."""
         return self.facts["as_owner"] is True
 
     def differs(self, row: Row) -> str | None:
-        """Say in what a function of the database is not this one."""
+        """Describe the first difference of the function in the database, or return None."""
         for fact, words in _COMPARED.items():
             shipped = self.facts[fact]
             if row[fact] == shipped or (fact == "result" and shipped is None):
@@ -87,12 +87,12 @@ class Shipped:
 
 
 def _as_printed(head: str) -> str:
-    """Spell types as PostgreSQL prints them."""
+    """Spell types the way PostgreSQL prints them."""
     return _TIME.sub("timestamp with time zone", head).replace("TABLE (", "TABLE(")
 
 
 def _parted(head: str) -> tuple[str, str]:
-    """Part the parameters from the clauses, at the parenthesis that closes the parameters."""
+    """Split the text into parameters and clauses, at the parenthesis that closes the parameters."""
     depth = 1
     for at, character in enumerate(head):
         depth += {"(": 1, ")": -1}.get(character, 0)
@@ -114,9 +114,9 @@ def _told(value: object) -> str:
 
 @cache
 def shipped() -> Mapping[str, tuple[Shipped, ...]]:
-    """Read every function of the platform, by name with schema."""
+    """Read all functions from the files, by name with schema. Overloads share a name."""
     found: dict[str, list[Shipped]] = defaultdict(list)
-    # An index or a constraint calls some, so their migrations make them.
+    # Migrations create the functions that an index or a constraint calls.
     for text in (*definitions.texts("platform", "functions"), *migrations.texts("platform")):
         for name, head, _, body in _CREATED.findall(text):
             found[name].append(Shipped(head, body))
@@ -124,7 +124,7 @@ def shipped() -> Mapping[str, tuple[Shipped, ...]]:
 
 
 def strangers(rows: Sequence[Row]) -> list[str]:
-    """Name every function that is not as its file has it, by text, number or owner."""
+    """Return a sentence for each function that differs from its file in text, number or owner."""
     return [*_replaced(rows), *_miscounted(rows), *_owned_by_others(rows)]
 
 

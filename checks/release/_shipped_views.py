@@ -1,7 +1,7 @@
-"""Compares the views that this checkout's files create with those of the database.
+"""Compares the views of the database with the views in this checkout's files.
 
-Reconciliation and the gates read drift, sums and conservation from views. A view that leaves rows
-out finds no drift, so money that was written past the wallet would stay unseen.
+Reconciliation and the gates read drift and sums from views. If somebody replaced a view by one that
+leaves rows out, these checks would not see money that was written without the wallet.
 """
 
 from collections.abc import Iterator
@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from rubyops.ports import Read
 from sql.views import plan_of_found, plan_of_shipped, shipped_views
 
-# A table may grow or be analyzed between two plans of one query. A replaced view always differs.
+# Two plans of the same query may differ because its table grew or was analyzed in between. So the
+# comparison is repeated. A replaced view differs each time.
 ATTEMPTS = 3
 _FILES = "sql/definitions/platform"
-_QUERY_ID = "Query Identifier:"  # printed under compute_query_id; two texts have two
+_QUERY_ID = "Query Identifier:"  # differs for each text; printed if compute_query_id is on
 
 
 def strange_views(read: Read) -> Iterator[str]:
-    """Name every view of schema wallet that is missing, of nobody, or read in another way."""
+    """Return a sentence for each view of schema wallet that is missing, extra or altered.
+
+    The text of the query is not compared here.
+    """
     found = {str(row["name"]): row for row in read.rows("grants_wallet_views")}
     for name in sorted(shipped_views().keys() - found.keys()):
         yield f"view {name} is missing: run rubyops migrate, or see who dropped it"
@@ -30,7 +34,7 @@ def strange_views(read: Read) -> Iterator[str]:
 
 
 def replaced_views(read: Read) -> Iterator[str]:
-    """Name every view that does not do what its file says."""
+    """Return a sentence for each view whose query plan differs from the plan of its file."""
     for name in shipped_views():
         if not any(_plans_agree(read, name) for _ in range(ATTEMPTS)):
             told = f"see who did, and run its CREATE VIEW of {_FILES} again"

@@ -1,7 +1,7 @@
-"""The rights of each role on the wallet's tables and functions: the list of GATE-4.
+"""The rights that each role may have on the wallet's tables and functions, for GATE-4.
 
-A right that a migration gives to a role is entered here, and nowhere else. Any other right is a way
-past wallet_service.
+A new right must be listed here. GATE-4 reports any other right, because a role could use it to
+write money without wallet_service.
 """
 
 from wallet_runtime.contract.processes import (
@@ -21,7 +21,7 @@ PLATFORM_ROLES = (*PROCESSES, READER_ROLE, OPERATOR_ROLE)
 WALLET_OWNER = "wallet_owner"
 OWNERS = (WALLET_OWNER, "player_owner", "rolling_owner")  # none of them can log in
 
-# Tables that must exist. No role may write them, so WRITES names none of them.
+# Tables that must exist. No role may write them, so they are not in WRITES.
 MONEY_TABLES = (
     "wallet_player",
     "wallet_bucket",
@@ -46,7 +46,7 @@ MONEY_TABLES = (
     "ledger_transactions",
 )
 
-# Which functions of schema wallet that run with their owner's rights a role may call.
+# The SECURITY DEFINER functions of schema wallet that each role may call.
 CALLS: dict[str, tuple[str, ...]] = {
     WALLET_SERVICE: (
         "apply_command",
@@ -87,8 +87,8 @@ CALLS: dict[str, tuple[str, ...]] = {
     ),
 }
 
-# Which tables of schema wallet a role may write itself: role, privilege, table, and its columns, or
-# no column for the whole table.
+# The tables of schema wallet that a role may write without a function: role, privilege, table and
+# columns. No columns means the whole table.
 WRITES: tuple[tuple[str, str, str, str], ...] = (
     (WALLET_SERVICE, "INSERT", "wallet_topology", "code version document saved_by"),
     (WALLET_SERVICE, "UPDATE", "wallet_topology", "document saved_by saved_at"),
@@ -118,7 +118,7 @@ WRITES: tuple[tuple[str, str, str, str], ...] = (
     (WALLET_WORKER, "UPDATE", "wallet_outbox_partition", ""),
 )
 
-# Tables of wallet.sealed_kinds() that are sealed in every column and have no trigger beside it.
+# Tables of wallet.sealed_kinds() whose every column is sealed, and whose only trigger is the seal.
 SEALED_WHOLE = (
     "wallet_rolling_obligation",
     "wallet_bonus",
@@ -132,7 +132,8 @@ SEALED_WHOLE = (
     "wallet_campaign",
 )
 
-# Triggers as PostgreSQL prints them, after how they fire: A always, O not under replication.
+# Triggers as PostgreSQL prints them. The letter before is pg_trigger.tgenabled: A fires always,
+# O does not fire when session_replication_role is replica.
 _ROWS = "A CREATE TRIGGER immutable_rows BEFORE DELETE OR UPDATE ON {table} FOR EACH ROW"
 _TABLE = "A CREATE TRIGGER immutable_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT"
 _SEALED = "A CREATE TRIGGER sealed BEFORE INSERT ON {table} FOR EACH ROW"
@@ -145,7 +146,7 @@ _AT_COMMIT = "ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
 _GRANT = f"O CREATE CONSTRAINT TRIGGER closed_grant_is_empty AFTER INSERT OR UPDATE {_AT_COMMIT}"
 _PLAYER = f"O CREATE TRIGGER version_follows AFTER UPDATE OF currency, status, canary {_EACH}"
 _SEAL = f"O CREATE TRIGGER seal AFTER INSERT OR UPDATE {_EACH}"
-# Of a table with columns that no decision makes, only the others are sealed.
+# Some tables have columns that the wallet's decisions do not set. The seal leaves these out.
 _SEAL_PLAYER = (
     "O CREATE TRIGGER seal AFTER INSERT OR UPDATE OF "
     f"brand_id, player_id, currency, status, canary, created_at {_EACH}"
@@ -169,7 +170,7 @@ REFUSE = "wallet.refuse_change()"
 REFUSE_SEALED = "wallet.refuse_sealed()"
 PARTITION_OF_LEDGER = "a partition of wallet_ledger"
 
-# Of which table: what fires, the function, and whether it must be there.
+# By table: the trigger, the function that it calls, and whether the trigger must exist.
 TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     "wallet_topology": (
         (_DOCUMENT, "wallet.protect_document()", True),
@@ -199,7 +200,8 @@ TRIGGERS: dict[str, tuple[tuple[str, str, bool], ...]] = {
     PARTITION_OF_LEDGER: ((_ROWS, REFUSE, True), (_TABLE, REFUSE, True), (_SEALED, REFUSE, False)),
 }
 
-# Triggers of other schemas. Those of wallet_owner only refuse; those of rolling seal a row.
+# Triggers on tables of other schemas: functions of schema wallet refuse a write under a seal, and
+# functions of schema rolling seal a row.
 _NEW_PLAYER = (
     "O CREATE TRIGGER unsealed BEFORE INSERT ON {table} FOR EACH ROW "
     "WHEN ((SESSION_USER = 'player_service'::name))"
@@ -229,7 +231,8 @@ TRIGGERS_ELSEWHERE = (
     ),
 )
 
-# Predefined roles whose members come to write: by rights, by the server's files or its programs.
+# PostgreSQL's predefined roles whose members could write: by rights, or by files or programs of the
+# server.
 PREDEFINED_WRITERS = (
     "pg_write_all_data",
     "pg_database_owner",
@@ -238,7 +241,7 @@ PREDEFINED_WRITERS = (
     "pg_write_server_files",
     "pg_create_subscription",
 )
-# Parameters that switch triggers off or load code into a session.
+# Server parameters that can switch triggers off or load code into a session.
 PARAMETERS = (
     "session_replication_role",
     "allow_system_table_mods",

@@ -1,6 +1,6 @@
-"""Every way by which a role could come to write the wallet's tables, looked for in the catalog.
+"""Searches the catalog for every way in which a role could write the wallet's tables.
 
-All of schema wallet is guarded, not only the listed tables, so a new table is from its first day.
+The search covers the whole schema wallet, so it includes a new table without a change here.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ from checks.release._wallet_rights import (
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.ports import Read, Row
 
-# Each answers the ways of one kind that it found, as sentences.
+# Each query finds one kind of way to write, and returns a sentence for each.
 QUERIES = (
     "grants_of_tables",
     "grants_of_parents",
@@ -49,7 +49,7 @@ KNOWN = tuple(dict.fromkeys((*CALLS, *(role for role, *_ in WRITES))))
 
 @dataclass(frozen=True)
 class Relation:
-    """A guarded relation; `root` is the table of schema wallet that it is, or is a part of."""
+    """A guarded relation. `root` is the table of schema wallet that it is, or is a partition of."""
 
     oid: int
     schema: str
@@ -60,23 +60,23 @@ class Relation:
 
     @property
     def name(self) -> str:
-        """Its name with its schema."""
+        """The relation's name with its schema."""
         return f"{self.schema}.{self.table}"
 
     @property
     def is_part(self) -> bool:
-        """Whether it is a partition or child of its root."""
+        """Whether the relation is a partition or child of its root."""
         return self.name != f"wallet.{self.root}"
 
 
 def guarded(read: Read) -> list[Relation]:
-    """List the relations of schema wallet, and all of their parts in any schema."""
+    """List the relations of schema wallet, and their partitions and children in any schema."""
     rows = read.rows("grants_guarded")
     return [Relation(**{**row, "columns": tuple(row["columns"])}) for row in rows]
 
 
 def known_writes() -> list[str]:
-    """Spell the rights that roles are meant to have, as the catalog queries do."""
+    """Return the rights of WRITES in the spelling of the catalog queries."""
     return [
         f"{role} {privilege} wallet.{table}" + (f".{column}" if column else "")
         for role, privilege, table, columns in WRITES
@@ -85,7 +85,10 @@ def known_writes() -> list[str]:
 
 
 def may_write(role: str, privilege: str, name: str, column: str = "") -> bool:
-    """Whether a role is meant to have a right: INSERT on any column, or UPDATE of this one."""
+    """Whether WRITES gives the role this privilege on the table, or on this column of it.
+
+    Without a column, the privilege on any column counts.
+    """
     return any(
         not columns or not column or column in columns.split()
         for known, kind, table, columns in WRITES
@@ -94,7 +97,7 @@ def may_write(role: str, privilege: str, name: str, column: str = "") -> bool:
 
 
 def ways(read: Read) -> Finding:
-    """Look for every way, kind by kind, and name what was found of each."""
+    """Search for ways of every kind, and list them in one finding."""
     relations = guarded(read)
     functions = read.rows("grants_function_bodies", shipped=list(shipped()))
     found = [*_missing(relations), *strangers(functions), *strange_views(read)]
@@ -103,7 +106,8 @@ def ways(read: Read) -> Finding:
         total += int(rows[0]["total"]) if rows else 0
         found += [str(row["way"]) for row in rows]
     if not found:
-        # Last: PostgreSQL plans no view whose owner has lost a right, which is named above.
+        # Views are compared last. PostgreSQL cannot plan a view whose owner lost a right, and the
+        # queries above report such a right.
         found = list(replaced_views(read))
         total = len(found)
     if found:
@@ -148,7 +152,7 @@ def _by_kind(read: Read, relations: Sequence[Relation]) -> Iterator[list[Row]]:
 
 
 def _triggers(relations: Sequence[Relation]) -> tuple[list[str], list[str]]:
-    """Spell the triggers that may be there, and those that must be, on these relations."""
+    """Return the triggers that these relations may have, and the triggers that they must have."""
     every, needed = list[str](), list[str]()
     for relation in relations:
         for text, function, must_be in TRIGGERS.get(_place(relation), ()):
@@ -159,7 +163,7 @@ def _triggers(relations: Sequence[Relation]) -> tuple[list[str], list[str]]:
 
 
 def _place(relation: Relation) -> str:
-    # A listed table keeps its triggers, also as a child of another table.
+    # A listed table needs its own triggers, even if somebody made it a child of another table.
     if relation.schema == "wallet" and relation.table in TRIGGERS:
         return relation.table
     is_ledger = relation.is_part and relation.root == "wallet_ledger"

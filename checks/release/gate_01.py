@@ -1,6 +1,6 @@
 """GATE-1: the test suite of topology and policy passed for this very commit.
 
-When it fails, the rules that decide whose money a bet takes were changed without proof.
+When it fails, the rules that decide which money pays for a bet may be wrong in this commit.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from rubyops.ports import Read
 
 
 def run(read: Read) -> Finding:
-    """Read the sealed result of the whole test suite."""
+    """Read the recorded result of the whole test suite."""
     found = recorded_pass(read, TESTS, "the test suite", "run the tests (README, second line)")
     if isinstance(found, Finding):
         return found
@@ -23,7 +23,7 @@ def run(read: Read) -> Finding:
 
 
 def _counted(found: dict[str, Any]) -> str:
-    """Tell per source how many tests passed, and how many were left out by their markers."""
+    """Return the counts of passed and skipped tests in words, for each source of servers."""
     told = [
         f"{source}: {counts.get('passed', 0)} passed"
         + (f", {counts['skipped']} skipped" if counts.get("skipped") else "")

@@ -1,8 +1,8 @@
 """GATE-2: the local end-to-end flows passed for this very commit and this environment's topology.
 
-It counts the whole rollout that ships, carried out on this environment by one commit, on processes
-of that commit's code, and it asks every copy whether it still runs that code. When it fails, money
-does not go the whole way from deposit to withdrawal on the platform that runs.
+The flows must be part of one whole rollout of this commit on this environment. Every copy must have
+run this commit's code then, and must still run it now. When it fails, it is not proved that money
+passes from deposit to withdrawal on this platform.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from rubyops.ports import Read
 from rubyops.running_code import REMEDY, one_code, short_code
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 
-# Flows that mean something on one topology alone; elsewhere their step has nothing to do.
+# Flows for one topology only. With another topology, their step of a playbook does nothing.
 ONLY_ON: dict[str, str] = {
     "FLOW-9": RUBY_SPLIT_V1,
     "FLOW-10": RUBY_SPLIT_V1,
@@ -25,7 +25,7 @@ HEARTBEAT_AGE_MS_MAX = 3_000
 
 
 def run(read: Read) -> Finding:
-    """Read the recorded result of the flows on this topology, and ask what runs now."""
+    """Read the recorded result of the flows, and ask every copy which code it runs now."""
     topology = read.environment.topology
     what = f"the flows on {topology}"
     remedy = (
@@ -50,7 +50,7 @@ def run(read: Read) -> Finding:
 
 
 def _unplayed(flows: dict[str, Any], topology: str) -> list[str]:
-    """Name each flow that did not pass; one with nothing to do on this topology has."""
+    """List the flows that did not pass. A flow for another topology may be a no-op."""
     idle = {name for name, only in ONLY_ON.items() if only != topology}
     return [
         f"{name} {status}"
@@ -60,7 +60,7 @@ def _unplayed(flows: dict[str, Any], topology: str) -> list[str]:
 
 
 def _other_code(read: Read) -> list[str]:
-    """Name the copies of other code, known to the driver or reporting by themselves."""
+    """List the copies that run other code, by their /health or by their heartbeat."""
     wanted = read.environment.code
     ours = f"this checkout has {short_code(wanted)}"
     code, doubt = one_code(read)

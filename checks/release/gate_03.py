@@ -1,6 +1,6 @@
 """GATE-3: bucket totals equal ledger totals, per brand, account and currency.
 
-When it fails, the platform shows players money that its ledger does not explain.
+When it fails, players see balances that the ledger does not explain.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -11,7 +11,7 @@ from rubyops.ports import Read, Row
 
 
 def run(read: Read) -> Finding:
-    """Compare totals, each account with its tip, conservation and records; tell the first fault."""
+    """Compare totals, ledger tips, conservation and records. Return the first failure."""
     accounts = read.one("reconcile_recorded")["accounts"]
     totals = none_may_break(
         read.rows("reconcile_bucket_totals", limit=SAMPLES),

@@ -1,9 +1,8 @@
 """GATE-4: no money movement bypasses wallet_service.
 
-Proved from the catalog (every way by which a role could come to write), from the records (every
-transaction sums to zero and has a request behind it), and by the probe that `rubyops gate` plays:
-each role logs in and tries to write. When it fails, balances can change, or have changed, without
-the rules and without a trace.
+The proof has three parts. The catalog gives no role a way to write past wallet_service. Every
+recorded transaction sums to zero and has a request. `rubyops gate` plays a probe, in which each
+role logs in and tries to write. When it fails, balances can change without the wallet's rules.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -14,7 +13,7 @@ from rubyops.ports import Read, Row
 
 
 def audit(read: Read) -> Finding:
-    """Look at guards, rights and records; without a movement the records show nothing."""
+    """Check guards, rights and records. The finding is inconclusive if no money ever moved."""
     rights = ways(read)
     parts = (_guards(read), rights, _sums(read), _requests(read))
     broken = next((finding for finding in parts if not finding.ok), None)
@@ -26,7 +25,7 @@ def audit(read: Read) -> Finding:
 
 
 def run(read: Read) -> Finding:
-    """Fail on a breach; without the probe, a clean catalog decides nothing."""
+    """Fail on a breach, else be inconclusive: only the probe of `rubyops gate` can pass."""
     finding = audit(read)
     if not finding.ok:
         return finding

@@ -1,8 +1,7 @@
 """GATE-5: settlement and rollback use the funding that was recorded when the bet was accepted.
 
 This check reads recorded bets. `rubyops gate` also plays a bet of a canary player whose balances
-change between its acceptance and its end. A failure means that a rollback gives money to a source
-that did not pay.
+change before the bet ends. When it fails, a rollback returns money to an account that did not pay.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -12,7 +11,7 @@ from rubyops.ports import Read, Row
 
 
 def audit(read: Read) -> Finding:
-    """Compare each rolled-back bet's ledger rows with its stored breakdown."""
+    """Compare the ledger rows of each rolled-back bet with its funding breakdown."""
     rows = read.rows("reconcile_rollbacks_off_breakdown", limit=SAMPLES)
     there = read.one("reconcile_recorded")["rolled_back_bets"]
     return none_may_break(
@@ -25,7 +24,7 @@ def audit(read: Read) -> Finding:
 
 
 def run(read: Read) -> Finding:
-    """Fail on a recorded breach; without the probe, clean records decide nothing."""
+    """Fail on a recorded breach, else be inconclusive: only the probe can pass the gate."""
     finding = audit(read)
     if finding.status == "failed":
         return finding

@@ -1,6 +1,6 @@
 """GATE-6: coupon grants stay rows of their own and are never collapsed into one coupon balance.
 
-When it fails, a coupon's scope and its rolling are lost and its money can be bet anywhere.
+When it fails, a coupon's scope and rolling are lost, and its money can be bet at any game.
 """
 
 from rubyops.model.finding import Finding, inconclusive
@@ -9,7 +9,7 @@ from rubyops.ports import Read
 
 
 def run(read: Read) -> Finding:
-    """Decide nothing: grants are issued, but the proof that they stay apart is not built yet."""
+    """Return inconclusive, because the probe for this gate is not built yet."""
     del read
     return inconclusive("not built yet: no probe shows that grants stay apart")
 

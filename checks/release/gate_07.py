@@ -1,7 +1,7 @@
 """GATE-7: points can neither be bet nor withdrawn.
 
-This check reads recorded bets and withdrawals; `rubyops gate` tries both on a canary. When it
-fails, points that cost nothing were turned into money past their conversion.
+This check reads recorded bets and withdrawals. `rubyops gate` tries both with a canary player. When
+it fails, points became money without the conversion that the policy offers.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -25,7 +25,7 @@ def audit(read: Read) -> Finding:
 
 
 def run(read: Read) -> Finding:
-    """Fail on a recorded breach; without the probe, clean records decide nothing."""
+    """Fail on a recorded breach, else be inconclusive: only the probe can pass the gate."""
     finding = audit(read)
     if finding.status == "failed":
         return finding

@@ -1,7 +1,8 @@
 """GATE-8: no activation can leave balances or records unreachable.
 
-This check reads which buckets the active topology reaches; `rubyops gate` tries to activate a
-candidate that drops a bucket in use. When it fails, players own money that no command can touch.
+This check looks for money in buckets that the active topology does not have. `rubyops gate` also
+validates a topology that drops a bucket in use. When it fails, players own money that no command
+can move.
 """
 
 from checks._answer import SAMPLES, none_may_break
@@ -11,7 +12,7 @@ from rubyops.ports import Read, Row
 
 
 def audit(read: Read) -> Finding:
-    """Look for references to buckets that the active topology does not have."""
+    """Look for rows that refer to a bucket that the active topology does not have."""
     rows = read.rows("reconcile_unreachable_references", limit=SAMPLES)
     there = read.one("reconcile_recorded")["held_in_buckets"]
     return none_may_break(
@@ -24,7 +25,7 @@ def audit(read: Read) -> Finding:
 
 
 def run(read: Read) -> Finding:
-    """Fail on something out of reach; without the probe, a clean look decides nothing."""
+    """Fail if something is out of reach, else be inconclusive: only the probe can pass the gate."""
     finding = audit(read)
     if finding.status == "failed":
         return finding

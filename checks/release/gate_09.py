@@ -1,6 +1,6 @@
 """GATE-9: alerting exists for critical wallet failures.
 
-When it fails, ledger failures and missing authorizations pass unseen.
+When it fails, nobody is alerted to ledger failures and missing authorizations.
 """
 
 from rubyops.model.finding import Finding, inconclusive
@@ -9,7 +9,7 @@ from rubyops.ports import Read
 
 
 def run(read: Read) -> Finding:
-    """Alert rules are not shipped yet, so nothing about them can be proved."""
+    """Return inconclusive, because alert rules are not built yet."""
     del read
     return inconclusive("not built yet: alert rules come with the signals")
 

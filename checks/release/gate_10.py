@@ -1,7 +1,7 @@
 """GATE-10: no process has the legacy shared token, and none accepts it.
 
-This check asks every copy whether it has one; `rubyops gate` calls with such a token. When it
-fails, one leaked secret speaks for every service.
+This check asks every copy whether it has the token. `rubyops gate` also makes calls with such a
+token. When it fails, a single leaked secret gives access to every service.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from wallet_runtime.contract.secrets import LEGACY_TOKEN_VARIABLE
 
 
 def audit(read: Read) -> Finding:
-    """Ask every copy, kept by the driver or not; one that does not say counts as having it."""
+    """Ask every copy, also copies that the driver does not know. No answer counts as a fault."""
     life = liveness(read)
     if not life.driver_answers:
         return inconclusive(f"which copies there are cannot be told: {life.troubles[0]}")
@@ -32,7 +32,7 @@ def audit(read: Read) -> Finding:
 
 
 def run(read: Read) -> Finding:
-    """Fail where a copy has the token; without the probe, its absence decides only half."""
+    """Fail if a copy has the token, else be inconclusive: only the probe can pass the gate."""
     finding = audit(read)
     return (
         finding
