@@ -1,6 +1,7 @@
-"""All benchmarks, one after the other.
+"""Runs all benchmarks, one after the other.
 
-`python -m benchmarks [options of each]`; exits 1 when a ratio is outside its bound.
+`python -m benchmarks [OPTIONS]` exits with 1 when a ratio is outside its bound. The options go to
+the benchmarks `authorize` and `through_http`.
 """
 
 import subprocess
@@ -10,9 +11,9 @@ SCRIPTS = ("authorize", "through_http", "reconciliation")
 
 
 def main() -> int:
-    """Run each script, with the given words for the two that play bets.
+    """Run each script. Return 1 if a ratio is outside its bound.
 
-    Reconciliation keeps its own sizes.
+    The benchmark of reconciliation gets no options, because it has other ones.
     """
     failed = []
     for name in SCRIPTS:

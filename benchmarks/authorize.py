@@ -1,12 +1,12 @@
-"""A bet authorization against pgbench tpcb-like.
+"""Compares the rate of bet authorizations with the tpcb-like script of pgbench.
 
-Its SQL alone, the whole store path, one player alone, batches, and other divisions.
+It measures the SQL alone, the store path in Python, one busy player, and batches.
 
 python -m benchmarks.authorize [--rounds 10] [--seconds 5] [--clients 8] [--players 1000] [--only
 sql,cold,path,hot,batch,trip,rules]
 
-`trip` and `rules` are prototypes in `one_trip.sql`, nothing of the product: the same bet in one
-trip, its rule in Python or in SQL.
+`trip` and `rules` measure prototypes in `one_trip.sql`, which the product does not use: a bet with
+one round trip to the database instead of two, and a bet with its rule in SQL.
 """
 
 import argparse
@@ -19,9 +19,9 @@ from benchmarks import play
 from benchmarks.bench import PLATFORM, REFERENCE, Bench, compare, server
 
 SCALE = 50
-# As many as a player of slots makes in the minute for which a copy believes what it read.
+# A copy caches a player's state for a minute. A slots player places about this many bets in it.
 SESSION_BETS = 20
-# Variables of a pgbench client at its start; its first bet is the first of a session.
+# Variables of a pgbench client at its start. With turn -1, its first bet begins a session.
 VARIABLES = {"turn": -1, "n": 0, "version": 0}
 BATCH = 50
 LEAST = {"sql": 0.80, "path": 0.40, "batch": 2.5}
@@ -30,10 +30,10 @@ ONE_ROW = "UPDATE pgbench_branches SET bbalance = bbalance + 1 WHERE bid = {bid}
 
 
 class Figures:
-    """The figures, by name; each is a rate a second."""
+    """The measured rates. Each method returns transactions per second, or a function that does."""
 
     def __init__(self, bench: Bench, asked: argparse.Namespace) -> None:
-        """Write the scripts and install the prototypes."""
+        """Install the prototypes and write the pgbench scripts."""
         self.bench, self.asked = bench, asked
         bench.execute(PROTOTYPES.read_text(encoding="utf-8"))
         told = play.sent(bench)
@@ -51,7 +51,7 @@ class Figures:
         )
 
     def pgbench(self, *arguments: str, players: int = 0, database: str = PLATFORM) -> float:
-        """Run pgbench with all clients for the asked seconds."""
+        """Run pgbench with all clients, for the seconds of the options."""
         share = max(1, (players or self.asked.players) // self.asked.clients)
         common = [
             "-n",
@@ -68,21 +68,21 @@ class Figures:
         return self.bench.pgbench(*common, *known, *arguments, database=database)
 
     def tpcb(self) -> float:
-        """Run pgbench's own script."""
+        """Run pgbench's built-in tpcb-like script."""
         return self.pgbench("-b", "tpcb-like", database=REFERENCE)
 
     def rows(self, bid: str) -> Callable[[], float]:
-        """Update one row with all clients (`1`), or a row each."""
+        """Update the row with this `bid`, an expression: `1` makes all clients share one row."""
         return lambda: self.pgbench(
             "-f", str(play.script(self.bench, ONE_ROW.format(bid=bid))), database=REFERENCE
         )
 
     def sql(self, script: Path) -> Callable[[], float]:
-        """Play a pgbench script."""
+        """Run a pgbench script."""
         return lambda: self.pgbench("-f", str(script))
 
     def path(self, turn: play.Turn, players: int = 0) -> Callable[[], float]:
-        """Play the store path from Python."""
+        """Run the store path from Python."""
         asked = self.asked
         return lambda: play.played(
             self.bench, turn, asked.seconds, asked.clients, players or asked.players
@@ -93,7 +93,7 @@ Pair = tuple[str, Callable[[], float], Callable[[], float]]
 
 
 def measure(figures: Figures, only: list[str]) -> bool:
-    """Compare the chosen topics; tell whether every ratio that has a bound is above it."""
+    """Compare the chosen topics. Return whether every ratio with a bound reaches its bound."""
     pairs = sql_pairs(figures) | path_pairs(figures)
     good = [
         compare(name, figures.asked.rounds, reference, measured, LEAST.get(topic))
@@ -104,7 +104,7 @@ def measure(figures: Figures, only: list[str]) -> bool:
 
 
 def sql_pairs(figures: Figures) -> dict[str, list[Pair]]:
-    """Pair the figures of SQL alone: a name, the reference and the measured rate."""
+    """Return the comparisons of SQL alone: a name, the reference and the measured rate."""
     session, bet = figures.sql(figures.session), figures.sql(figures.bet)
     sessions = f"authorize, SQL of sessions of {SESSION_BETS} bets, against tpcb-like"
     cold = "authorize, SQL of players who are read for every bet, against tpcb-like"
@@ -118,7 +118,7 @@ def sql_pairs(figures: Figures) -> dict[str, list[Pair]]:
 
 
 def path_pairs(figures: Figures) -> dict[str, list[Pair]]:
-    """Pair the figures of the store path from Python, and one hot player beside many."""
+    """Return the comparisons of the store path from Python: single bets, batches, one player."""
     single, one_player = figures.path(play.single), figures.path(play.single, 1)
     many = figures.path(functools.partial(play.batch, BATCH, figures.asked.players))
     spread_rows, one_row = figures.rows("1 + :client_id"), figures.rows("1")
@@ -134,7 +134,7 @@ def path_pairs(figures: Figures) -> dict[str, list[Pair]]:
 
 
 def main() -> None:
-    """Print the ratios; exit 1 when one is below its bound."""
+    """Print the ratios. Exit with 1 when a ratio is below its bound."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name, value in (("rounds", 10), ("seconds", 5), ("clients", 8), ("players", 1000)):
         parser.add_argument(f"--{name}", type=int, default=value)

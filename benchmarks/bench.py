@@ -1,7 +1,4 @@
-"""The parts that every benchmark shares.
-
-A PostgreSQL of its own, pgbench, and pairs of figures told as ratios.
-"""
+"""The parts that every benchmark shares: a new PostgreSQL server, pgbench, and printed ratios."""
 
 import os
 import re
@@ -31,7 +28,7 @@ _TPS = re.compile(r"tps = ([0-9.]+)")
 
 @dataclass(frozen=True)
 class Bench:
-    """A running server with a migrated platform database and pgbench's own tables."""
+    """A running server with both migrated databases, and a third database for pgbench's tables."""
 
     postgres: Postgres
     password: str
@@ -46,7 +43,7 @@ class Bench:
             connection.execute(script.encode())
 
     def pgbench(self, *arguments: str, database: str) -> float:
-        """Run pgbench and return its transactions a second."""
+        """Run pgbench and return its transactions per second."""
         command = [str(self.postgres.bin_dir / "pgbench"), *arguments, self.dsn(database)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         found = _TPS.search(done.stdout)
@@ -61,7 +58,10 @@ class Bench:
 
 @contextmanager
 def server(scale: int) -> Iterator[Bench]:
-    """Start a PostgreSQL with both databases; stop it and remove its data at the end."""
+    """Start a PostgreSQL server with all databases. Stop it and delete its data at the end.
+
+    `scale` is the scale factor of pgbench's tables.
+    """
     folder = Path(tempfile.mkdtemp(prefix="rubyops-bench-"))
     folder.chmod(0o711)
     password = secrets.token_hex(8)
@@ -117,9 +117,9 @@ def compare(
     measured: Callable[[], float],
     least: float | None = None,
 ) -> bool:
-    """Run both in turn `rounds` times, the order swapped each time.
+    """Measure both rates `rounds` times, in alternating order. Print each ratio and the median.
 
-    Print every pair and the median. True unless it is below `least`.
+    Returns whether the median is at least `least`.
     """
     ratios = []
     for number in range(rounds):

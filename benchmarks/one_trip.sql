@@ -1,9 +1,9 @@
--- Prototypes for a comparison only; nothing of the product calls them.
+-- Prototypes for the benchmark. The product does not call them.
 DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
 
--- The same bet in one trip: read, and apply what was decided beforehand, on the version that was
--- just read. The most that saving the second trip could give: no rule runs in between.
+-- A bet with one round trip. It reads the state, then applies a command that was decided earlier.
+-- No rule runs in between, so this is the upper limit of the gain from one round trip.
 CREATE FUNCTION bench.one_trip(p_read jsonb, c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -13,9 +13,9 @@ BEGIN
     RETURN wallet.apply_command(c);
 END $$;
 
--- The same bet decided in SQL: lock the player, take the stake from the rule's sources in their
--- order, apply. No coupons, no limits, no selection: the least that a rule in SQL would have to do,
--- so the most that it could give.
+-- A bet that SQL decides: lock the player, take the stake from the sources in their order, apply.
+-- It leaves out coupons, limits and funding choices, so this is the upper limit of the gain from
+-- a rule in SQL.
 CREATE FUNCTION bench.rules_in_sql(p_read jsonb, p_stake bigint, c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE

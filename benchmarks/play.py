@@ -1,9 +1,7 @@
-"""Players to bench with, and what the service sends for one bet.
+"""Players for the benchmarks, and one bet as a Python command or as a pgbench script.
 
-As a command from Python, and as a script for pgbench.
-
-The script is made of the very statement and parameters that the store path sends for one
-authorization; ids vary.
+A pgbench script uses the statements and parameters that the store path sends for one bet. It only
+replaces the ids, because each bet needs new ones.
 """
 
 import functools
@@ -53,17 +51,15 @@ Turn = Callable[[Money, int], int]
 def player_id(number: int) -> UUID:
     """Return the id of the player with this number, counted from 0.
 
-    Pgbench writes it in the same way.
+    The pgbench scripts build the same ids.
     """
     return UUID(f"{PLAYERS_PREFIX}{FIRST_PLAYER + number}")
 
 
 def prepare(bench: Bench, players: int) -> None:
-    """Activate the split topology.
+    """Activate the split topology, and give every player a deposit and some bets.
 
-    Give every player money to stake and some bets, as a platform has that is in use.
-
-    Without them the first plans would be made for empty tables, and kept while these fill.
+    Without the bets, PostgreSQL would plan its statements for empty tables and keep these plans.
     """
     with opened(bench.dsn()) as money:
         documents = Documents(money.database)
@@ -84,13 +80,13 @@ def prepare(bench: Bench, players: int) -> None:
             )
         for first in range(0, players * BETS_BEFORE, COMMANDS_MAX):
             batch(COMMANDS_MAX, players, money, first)
-    # As pgbench does with its own tables.
+    # pgbench does the same with its own tables.
     bench.execute("VACUUM ANALYZE")
 
 
 @contextmanager
 def opened(dsn: str) -> Iterator[Money]:
-    """Open a wallet store on one connection."""
+    """Open a wallet store that uses one connection."""
     database = Database(dsn, "bench", pool_max=1).open()
     try:
         yield money_of(database)
@@ -99,7 +95,7 @@ def opened(dsn: str) -> Iterator[Money]:
 
 
 def named(number: int, name: str) -> Request:
-    """Name a request of a player as game_service would."""
+    """Build a request of game_service for this player, with a new request id."""
     transaction = uuid4()
     return Request(
         BRAND,
@@ -113,7 +109,7 @@ def named(number: int, name: str) -> Request:
 
 
 def bet(number: int) -> BatchItem:
-    """Make one authorization of a player under ids of its own."""
+    """Build an authorization of a new bet for this player."""
     request = named(number, "bet")
     command = bets.Authorize(
         "mocksports", "SPORTS", str(request.transaction_id), "round", 10, "EUR"
@@ -125,7 +121,7 @@ def bet(number: int) -> BatchItem:
 
 
 def single(money: Money, number: int) -> int:
-    """Authorize one bet; return 1 if it was accepted, 0 if the player moved too often meanwhile."""
+    """Authorize one bet. Return 1 if it was accepted, and 0 if not or if the wallet was busy."""
     item = bet(number)
     try:
         return int(money.perform(item.request, item.reads, item.decide)[0] == 200)
@@ -134,18 +130,16 @@ def single(money: Money, number: int) -> int:
 
 
 def batch(size: int, players: int, money: Money, number: int) -> int:
-    """Authorize bets of `size` players together; return how many were accepted."""
+    """Authorize bets of `size` players in one batch. Return the number of accepted bets."""
     results = perform_many(money, [bet((number + step) % players) for step in range(size)])
     return sum(isinstance(result, tuple) and result[0] == 200 for result in results)
 
 
 def played(bench: Bench, turn: Turn, seconds: float, clients: int, players: int) -> float:
-    """Play in `clients` processes, each over players of its own unless there are fewer.
+    """Place bets from `clients` processes. Return accepted bets per second.
 
-    Return accepted bets a second.
-
-    As pgbench leaves out what connecting takes, so does this: the processes play unmeasured until
-    all of them are under way.
+    Each process has its own players, unless there are fewer players than processes. The first
+    WARM_SECONDS are not measured, because pgbench does not measure the time to connect, either.
     """
     with Pool(clients) as pool:
         play = functools.partial(
@@ -160,7 +154,7 @@ def _play(
     share = max(1, players // clients)
     done, number = 0, client * 7919 + 1
     with opened(dsn) as money:
-        # Time is the system's, so that all processes begin and end together.
+        # The monotonic clock is the same in all processes, so they begin and end together.
         while (now := time.monotonic()) < begins + seconds:
             number = number * 48271 % 2147483647
             played = turn(money, (client * share + number % share) % players)
@@ -169,9 +163,9 @@ def _play(
 
 
 class Sent(NamedTuple):
-    """The statements that the service sends for one authorization.
+    """The parameters of the two statements that the service sends for one authorization.
 
-    The text of its read, and the parameters of `wallet_apply_command`.
+    `read` is the JSON text for `wallet_read_state`; `apply` is for `wallet_apply_command`.
     """
 
     read: str
@@ -179,7 +173,7 @@ class Sent(NamedTuple):
 
 
 def sent(bench: Bench) -> Sent:
-    """Decide one authorization as the service would, under sample ids."""
+    """Decide one authorization in the same way as the service, with sample ids."""
     with opened(bench.dsn()) as money, money.database.session() as session:
         transaction = UUID(SAMPLE_ID)
         request = Request(
@@ -196,23 +190,23 @@ def sent(bench: Bench) -> Sent:
 
 
 def variables(told: Sent) -> dict[str, str]:
-    """Return the parameters that are text for pgbench.
+    """Return the parameters as variables of pgbench, by name.
 
-    As the service does, it sends each of them with every statement.
+    pgbench then sends them with every statement, as the service does.
     """
     return {f"p_{name}": str(value) for name, value in told.apply.items() if value is not None}
 
 
 def read_in_sql(told: Sent) -> str:
-    """Write the read's parameter as an SQL expression of pgbench's variables."""
-    # With a space after each colon, or pgbench takes `:true` for one of its variables.
+    """Return the parameter of the read as an SQL expression with pgbench's variables."""
+    # json.dumps puts a space after each colon. Otherwise pgbench would take `:true` for a variable.
     quoted = "'" + json.dumps(json.loads(told.read)).replace("'", "''") + "'"
     named = quoted.replace(str(player_id(0)), f"{PLAYERS_PREFIX}' || :n::text || '")
     return f"replace({named}, '{SAMPLE_ID}', {ID})::jsonb"
 
 
 def apply_in_sql(told: Sent, call: str = "wallet.apply_command(") -> str:
-    """Write the statement that applies, with pgbench's variables for its parameters."""
+    """Return the statement that applies the bet, with pgbench's variables for its parameters."""
     return re.sub(
         r"%\((\w+)\)s",
         lambda found: _parameter(found[1], told.apply[found[1]]),
@@ -233,25 +227,20 @@ def _parameter(name: str, value: object) -> str:
 
 
 def script(bench: Bench, *statements: str) -> Path:
-    """Write a pgbench script: one player and one new id a transaction, then the statements."""
+    """Write a pgbench script. Each transaction picks a player and a new id for the statements."""
     return _write(bench, *_sets(), *statements)
 
 
 def two_trips(bench: Bench, told: Sent) -> Path:
-    """Write the script of an authorization of a player whom the copy does not know.
-
-    A statement that reads and one that applies.
-    """
+    """Write the script of a bet whose player is not in the cache: one read, then one apply."""
     return script(bench, _read(told), _apply(told))
 
 
 def session(bench: Bench, told: Sent, bets_each: int) -> Path:
     """Write the script of players who bet `bets_each` times in a row.
 
-    A transaction is a bet, and only the first of each reads.
-
-    A pgbench client keeps its variables from one transaction to the next, as a copy keeps what its
-    last command left.
+    Each transaction is one bet, and only a player's first bet reads the state. For later bets the
+    pgbench client keeps the version in a variable, as wallet_service keeps the state in its cache.
     """
     player, *ids = _sets()
     turn = f"\\set turn (:turn + 1) % {bets_each}"

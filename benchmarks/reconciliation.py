@@ -1,13 +1,13 @@
-"""Reconciliation beside the bare aggregate query.
+"""Compares the time of a reconciliation with a plain aggregate query.
 
-The version walk, the full walk with hashes, and a cycle after a few changes.
+It measures a walk over versions, a walk with all hashes, and a walk after a few changes.
 
 python -m benchmarks.reconciliation [--rounds 5] [--rows 1000000] [--accounts 20000] [--changes
 1000] [--bets 100000]
 
-The bare query sums deltas per account, which is the least that any reconciliation of balances has
-to do. The comparisons of records (ADR 18) are counted apart, each with a figure of its own and no
-bound: all bets, and a cycle of which `--changes` bets are of the day.
+The plain query sums the deltas of each account, which every reconciliation of balances must do. The
+comparisons of records (ADR 18) are measured separately and have no bound. Each is measured over all
+bets, and over the `--changes` bets of the present day.
 """
 
 import argparse
@@ -36,9 +36,9 @@ INCREMENTAL_MOST = 0.05
 
 
 def prepare(connection: psycopg.Connection, rows: int, accounts: int) -> None:
-    """Write sound chains set by set.
+    """Write valid ledger chains: the first version of every account, then the second, and so on.
 
-    One version of every account at a time, as play would interleave them.
+    The rows of an account are then spread over the table, as in real use.
     """
     accounts_made, first_of_each, next_of_each, finish = (text.encode() for text in STATEMENTS[:4])
     connection.execute(accounts_made, {"accounts": accounts})
@@ -51,16 +51,16 @@ def prepare(connection: psycopg.Connection, rows: int, accounts: int) -> None:
 
 
 def change(connection: psycopg.Connection, version: int, changes: int) -> None:
-    """Move some accounts once more."""
+    """Write one more ledger row for each of the first `changes` accounts."""
     _, _, next_of_each, finish = (text.encode() for text in STATEMENTS[:4])
     connection.execute(next_of_each, {"version": version, "limit": changes})
     connection.execute(finish)
 
 
 def cycle(connection: psycopg.Connection, mode: str, walked: int) -> float:
-    """Run one cycle, see that it found the ledger sound and walked what it should.
+    """Run one cycle and return its seconds.
 
-    Return its seconds.
+    Exits if the cycle found a drift, or did not walk exactly `walked` rows.
     """
     began = time.monotonic()
     with connection.transaction():
@@ -73,7 +73,7 @@ def cycle(connection: psycopg.Connection, mode: str, walked: int) -> float:
 
 
 def bare(connection: psycopg.Connection) -> float:
-    """Run the bare aggregate; return its seconds."""
+    """Run the plain aggregate query and return its seconds."""
     began = time.monotonic()
     connection.execute(BARE.encode()).fetchone()
     return time.monotonic() - began
@@ -82,7 +82,7 @@ def bare(connection: psycopg.Connection) -> float:
 def ratios(
     name: str, rounds: int, reference: Callable[[], float], measured: Callable[[], float]
 ) -> float:
-    """Run both in turn, print every pair, return the median ratio."""
+    """Measure both in turn `rounds` times. Print each ratio and return the median."""
     found = []
     for number in range(rounds):
         base, value = reference(), measured()
@@ -101,9 +101,9 @@ def ratios(
 
 
 def records(bench: Bench, asked: argparse.Namespace) -> None:
-    """Measure each comparison of records, beside the bare sum over the ledger rows of their bets.
+    """Measure each comparison of records against the plain aggregate query.
 
-    The bets are two days old, and some are of today.
+    Most bets are two days old, and `--changes` bets are from today.
     """
     with psycopg.connect(bench.dsn(), autocommit=True) as connection:
         for first, last, ago in (
@@ -115,7 +115,7 @@ def records(bench: Bench, asked: argparse.Namespace) -> None:
                 connection.execute(
                     (statement if given else statement.replace("%%", "%")).encode(), given
                 )
-        # A database that was never walked is compared whole.
+        # Every comparison covers all records, as if no reconciliation had run before.
         connection.execute("UPDATE wallet.wallet_reconciliation_mark SET restore_epoch = 0")
         connection.execute("VACUUM ANALYZE")
         names = [str(name) for (name,) in connection.execute("SELECT wallet.comparisons()")]
@@ -130,7 +130,7 @@ def records(bench: Bench, asked: argparse.Namespace) -> None:
 
 
 def compare(connection: psycopg.Connection, mode: str, name: str) -> float:
-    """Run one comparison and see that it found nothing; return its seconds."""
+    """Run one comparison and return its seconds. Exits if it found a difference."""
     began = time.monotonic()
     found = connection.execute(
         "SELECT count(*) FROM wallet.compare_records(%s, %s)", [mode, name]
@@ -141,7 +141,7 @@ def compare(connection: psycopg.Connection, mode: str, name: str) -> float:
 
 
 def measure(bench: Bench, asked: argparse.Namespace) -> bool:
-    """Measure everything; tell whether each ratio is within its bound."""
+    """Measure the walks. Return whether each ratio is within its bound."""
     with psycopg.connect(bench.dsn(), autocommit=True) as connection:
         prepare(connection, asked.rows, asked.accounts)
         rows, version = asked.rows // asked.accounts * asked.accounts, asked.rows // asked.accounts
@@ -172,7 +172,7 @@ def measure(bench: Bench, asked: argparse.Namespace) -> bool:
 
 
 def main() -> None:
-    """Print the ratios; exit 1 when one is over its bound."""
+    """Print the ratios. Exit with 1 when a ratio is over its bound."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name, value in (
         ("rounds", 5),

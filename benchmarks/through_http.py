@@ -1,12 +1,12 @@
-"""Bets through a real wallet_service over HTTP.
+"""Measures bets through a real wallet_service over HTTP.
 
-The rate beside the store path, and the CPU of one bet, split.
+It prints the rate against the store path, and the CPU time of one bet in four parts.
 
 python -m benchmarks.through_http [--rounds 10] [--seconds 5] [--clients 8] [--players 1000]
 
-CPU of a bet: database (the server's backends while the bets ran), rules (the pure decision, timed
-apart), store (encode, send, decode, timed apart in a process of its own), web (what is left of the
-service's process: HTTP, authentication, validation, threads).
+`database` is the time of the PostgreSQL processes. `rules` is the decision alone, measured in the
+process of this script. `store` is the store path without the decision, measured there, too. `web`
+is the rest of the service's process: HTTP, authentication, validation and threads.
 """
 
 import argparse
@@ -47,7 +47,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @contextmanager
 def service(bench: Bench) -> Iterator[tuple[int, int]]:
-    """Start wallet_service on the bench's databases; yield its port and process id."""
+    """Start wallet_service on the databases of the benchmark. Yield its port and process id."""
     port = PortBook(bench.postgres.data.parent / "ports.json").usable("wallet_service")
     held = [name for name, holders in HOLDERS.items() if WALLET_SERVICE in holders]
     secrets = {name: f"{TOKEN}-{name}" for name in held}
@@ -126,13 +126,13 @@ def _client(port: int, players: int, clients: int, client: int, seconds: float) 
 
 
 def spent(process: int) -> float:
-    """Return the CPU seconds that a process has used."""
+    """Return the CPU seconds that a process has used so far."""
     fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def backends(bench: Bench) -> float:
-    """Return the CPU seconds of all processes of the server that are alive."""
+    """Return the CPU seconds that the running PostgreSQL processes have used so far."""
     postmaster = int(
         (bench.postgres.data / "postmaster.pid").read_text(encoding="ascii").splitlines()[0]
     )
@@ -143,9 +143,9 @@ def backends(bench: Bench) -> float:
 
 
 def of_python(bench: Bench, count: int) -> tuple[float, float]:
-    """Return the CPU seconds of one bet's rule, and of its store path without the rule.
+    """Return the CPU seconds of one bet's decision, and of its store path without the decision.
 
-    Both are measured in this process.
+    Both are averages over `count` bets in this process.
     """
     read = play.sent(bench).read
     with play.opened(bench.dsn()) as money:
@@ -170,7 +170,7 @@ def of_python(bench: Bench, count: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print the rate against the store path, and the medians of how one bet's CPU is split."""
+    """Print the rate against the store path, and the CPU time of one bet in its four parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name, value in (("rounds", 10), ("seconds", 5), ("clients", 8), ("players", 1000)):
         parser.add_argument(f"--{name}", type=int, default=value)

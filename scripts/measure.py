@@ -1,9 +1,9 @@
-"""Measures the house: files, functions, long lines, dicts at boundaries, import circles.
+"""Measures the source code: files, functions, long lines, loose dicts, import cycles.
 
     .venv/bin/python scripts/measure.py [FOLDER]
 
-Functions are those of product code, without their docstrings and decorators; tests are counted
-apart. A durable boundary is a module whose values outlive the process that made them.
+The figures of functions cover product code only, without docstrings and decorators. A boundary is a
+module whose values are stored, so they outlive the process.
 """
 
 import ast
@@ -16,7 +16,8 @@ from statistics import median
 PRODUCT = ("rubyops", "commands", "checks", "sql", "playbooks", "wallet_runtime")
 LINE_LENGTH = 100
 TEXT = (".py", ".sql", ".yaml", ".cfg", ".toml", ".sh")
-# Journals, what SQL takes apart, events: by the names of today, and of before they were rooms.
+# The modules of journals, of commands that SQL reads as JSON, and of events. The list also has
+# earlier names of these modules, so that an old commit can be measured.
 BOUNDARIES = (
     "rubyops/engine/journal",
     "rubyops/engine/journal.py",
@@ -36,7 +37,7 @@ BOUNDARIES = (
 
 
 def tracked(root: Path) -> list[str]:
-    """List the files that git knows."""
+    """List the files that git tracks, except deleted ones."""
     listed = subprocess.run(
         ["git", "-C", str(root), "ls-files"], capture_output=True, text=True, check=True
     )
@@ -44,7 +45,7 @@ def tracked(root: Path) -> list[str]:
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Find every function, also methods and inner ones."""
+    """Find every function, including methods and nested functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
@@ -60,9 +61,9 @@ def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def weight(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Count the syntax nodes that a reader takes in: names of parameters, defaults and body.
+    """Count the syntax nodes of a function: its parameters, their defaults and its body.
 
-    Annotations, the docstring and the load or store of a name are left out.
+    Annotations, the docstring and the load/store contexts of names do not count.
     """
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
     defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
@@ -72,7 +73,7 @@ def weight(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def loose_dicts(tree: ast.AST) -> int:
-    """Count `dict[str, Any]` and `dict[str, object]` in annotations and elsewhere."""
+    """Count `dict[str, Any]` and `dict[str, object]` anywhere in a module."""
     wanted = ("dict[str, Any]", "dict[str, object]")
     return sum(
         1 for node in ast.walk(tree) if isinstance(node, ast.Subscript) and _is(node, wanted)
@@ -84,7 +85,7 @@ def _is(node: ast.Subscript, wanted: tuple[str, ...]) -> bool:
 
 
 def imports(name: str, tree: ast.AST, modules: set[str]) -> set[str]:
-    """Return the modules of the product that a module imports when it is loaded."""
+    """Return the product's modules that a module imports at its top level."""
     found: set[str] = set()
     for node in getattr(tree, "body", []):
         if isinstance(node, ast.Import):
@@ -95,7 +96,7 @@ def imports(name: str, tree: ast.AST, modules: set[str]) -> set[str]:
 
 
 def circles(graph: dict[str, set[str]]) -> list[list[str]]:
-    """Find groups of modules that import one another, by Tarjan's algorithm."""
+    """Find groups of modules that import each other, by Tarjan's algorithm."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -123,12 +124,12 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
 
 
 def percentile(values: list[int], share: float) -> int:
-    """Return the value at this share of the sorted list."""
+    """Return the value at this share of the sorted list: 0.9 is the 90th percentile."""
     return sorted(values)[int(share * len(values))]
 
 
 def main(root: Path) -> None:
-    """Print the figures."""
+    """Print the figures of the checkout in this folder."""
     names = tracked(root)
     python = {name: (root / name).read_text() for name in names if name.endswith(".py")}
     trees = {name: ast.parse(text) for name, text in python.items()}

@@ -1,10 +1,9 @@
-"""Makes or renews `.venv` from a hashed lock file: `python3 scripts/prepare.py run|dev`.
+"""Creates or updates `.venv` from a lock file with hashes: `python3 scripts/prepare.py run|dev`.
 
-It needs nothing but the standard library.
+The script needs only the standard library. It installs only wheels, so it needs no compiler.
 
-A stamp in the virtual environment names what it was made from; while that stands nothing is done,
-so this may run before every command. Wheels only: no compiler is ever needed. Two of these at once
-wait for one another.
+A stamp file in `.venv` holds a digest of the lock file and the settings. While the digest is right,
+the script does nothing, so it may run before every command. A file lock makes parallel runs wait.
 """
 
 import fcntl
@@ -25,7 +24,7 @@ PIP = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "-
 
 
 def main(kind: str) -> None:
-    """Prepare for running the product (`run`) or for testing it too (`dev`)."""
+    """Prepare `.venv` to run the product (`run`), or to test it as well (`dev`)."""
     if sys.version_info < OLDEST:
         sys.exit(
             f"Python {'.'.join(map(str, OLDEST))} or newer is needed; "
@@ -74,7 +73,7 @@ def _prepare(kind: str) -> None:
         "editable_mode=compat",
     ]
     _run([*PIP, "install", *editable, "-e", str(ROOT)])
-    # Compiled here on every core, or eight processes would each do it at their first start.
+    # Compile once on all cores. Otherwise each of the eight processes would compile at its start.
     _run([str(PYTHON), "-m", "compileall", "-q", "-j", "0", *_sources()], refuse=False)
 
 

@@ -1,10 +1,9 @@
-"""Record how the whole test command ended for the present commit.
+"""Records the result of a whole test run for the present commit. GATE-1 reads this record.
 
-`rubyops gate` reads it for GATE-1.
-
-`scripts/test` calls this twice: `record_tests.py begin NOTE`, and `record_tests.py finish NOTE
-REPORT...` with the reports of pytest, or `record_tests.py fail NOTE PARTS REPORT...` with the parts
-that failed, divided by semicolons. Called otherwise it records nothing.
+`scripts/test` calls this script twice. Before the tests it calls `record_tests.py begin NOTE`. NOTE
+is a file for the start of the run. After the tests it calls `record_tests.py finish NOTE REPORT...`
+with the reports of pytest. If a part failed, it calls `record_tests.py fail NOTE PARTS REPORT...`
+instead, with the names of the failed parts separated by semicolons.
 """
 
 import sys
@@ -21,9 +20,9 @@ USAGE = (
 
 
 def main(arguments: list[str]) -> int:
-    """Begin, finish or fail.
+    """Carry out `begin`, `finish` or `fail`. Return the exit code.
 
-    Returns 2 for wrong usage, 3 where it is not recorded that the tests passed.
+    The code is 2 for wrong usage, and 3 if the run could not be recorded as passed.
     """
     results = bootstrap.sealed_results(config.results_home())
     try:
