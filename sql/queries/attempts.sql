@@ -1,13 +1,13 @@
--- Attempts that GATE-4 makes as each role and must see refused; each is rolled back.
--- Names are put in as identifiers.
+-- GATE-4 runs these statements as each role, and expects PostgreSQL to refuse them. Each is rolled
+-- back. The caller replaces {table} and {column} by quoted identifiers.
 
 -- name: attempts_given
--- The statements of `attempts_tried`, an array of texts.
+-- Set the statements that `attempts_tried` runs: a JSON array of texts.
 SELECT set_config('rubyops.attempts', %(statements)s::jsonb::text, true);
 
 -- name: attempts_tried
--- Tries each statement in a subtransaction that is undone, and keeps SQLSTATE and message: 00000
--- for one that succeeded. It ends at a statement that waits for a lock in vain.
+-- Run each statement in a subtransaction that is rolled back, and collect SQLSTATE and message. The
+-- SQLSTATE 00000 means success. Stop after a lock timeout (55P03).
 DO $$
 DECLARE
     answers jsonb := '[]';
@@ -30,7 +30,7 @@ BEGIN
 END $$;
 
 -- name: attempts_answers
--- The answers of `attempts_tried`, [[SQLSTATE, message]], in the order of the statements.
+-- Return the answers of `attempts_tried` in order, as a JSON array of [SQLSTATE, message].
 SELECT current_setting('rubyops.answers')::jsonb AS answers;
 
 -- name: attempt_insert
@@ -38,7 +38,7 @@ SELECT current_setting('rubyops.answers')::jsonb AS answers;
 INSERT INTO {table} DEFAULT VALUES;
 
 -- name: attempt_update
--- Needs UPDATE on this very column, and touches no row.
+-- Needs UPDATE on this column, and touches no row.
 UPDATE {table} SET {column} = DEFAULT WHERE false;
 
 -- name: attempt_delete
@@ -46,26 +46,26 @@ UPDATE {table} SET {column} = DEFAULT WHERE false;
 DELETE FROM {table} WHERE false;
 
 -- name: attempt_truncate
--- Needs TRUNCATE on the table; the right is looked at before the lock is asked for.
+-- Needs TRUNCATE on the table. PostgreSQL checks this right before it waits for the lock.
 TRUNCATE {table};
 
 -- name: attempt_disable_triggers
--- Needs the table's owner.
+-- Needs to own the table.
 ALTER TABLE {table} DISABLE TRIGGER USER;
 
 -- name: attempt_become_owner
--- Needs membership of the owner of all that is money.
+-- Needs to be a member of wallet_owner, the owner of all money tables.
 SET ROLE wallet_owner;
 
 -- name: attempt_replica_mode
--- Needs a superuser, or a grant on the parameter: ordinary triggers do not fire then.
+-- Needs a superuser, or a grant on the parameter. Ordinary triggers do not fire in this mode.
 SET session_replication_role = replica;
 
 -- name: attempt_replace_function
--- Needs the owner of the function, and the right to create in its schema.
+-- Needs to own the function, and CREATE on its schema.
 CREATE OR REPLACE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
 LANGUAGE plpgsql AS 'BEGIN END';
 
 -- name: attempt_create_table
--- Needs the right to create in schema wallet.
+-- Needs CREATE on schema wallet.
 CREATE TABLE wallet.attempted_table (balance bigint);

@@ -1,22 +1,22 @@
--- Facts about the platform that checks and commands plan on. None of these changes anything.
+-- Facts about the platform for checks and commands. These queries only read.
 
 -- name: facts_freeze
 -- The freeze level that `control` wants, its epoch, and who changed it last.
 SELECT level, epoch, reason, changed_by, run_id, changed_at FROM control.freeze_state;
 
 -- name: facts_freeze_layers
--- Each layer of the freeze: its owner, level, reason and age; the strictest first.
+-- Each freeze layer with its owner, level, reason and age, the strictest first.
 SELECT run_id, owner, level, reason, set_by, set_at, taken_over_by,
        extract(epoch FROM clock_timestamp() - set_at)::bigint AS age_seconds
   FROM control.freeze_layer ORDER BY level DESC, set_at;
 
 -- name: facts_platform_change
--- How often the platform was changed, and by what last.
+-- The number of changes of the platform, and the last change.
 SELECT change_no, what, changed_by, changed_at FROM control.platform_change;
 
 -- name: facts_service_copies
 -- Every registered copy, the freeze epoch that it acknowledged, and the age of its heartbeat.
--- `ended` where that heartbeat was a goodbye, `code` the digest of the code that it loaded.
+-- `ended` means that the copy announced its end. `code` is the digest of the code that it loaded.
 SELECT process, copy, url, version, pid, started_at, acknowledged_epoch, ready,
        detail ? 'ended' AS ended, detail->>'code' AS code,
        greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint
@@ -24,47 +24,49 @@ SELECT process, copy, url, version, pid, started_at, acknowledged_epoch, ready,
   FROM control.service_copy ORDER BY process, copy;
 
 -- name: facts_copies_code
--- Which code each copy that reports has loaded, kept by a driver or not, and the age of its
--- heartbeat.
+-- The digest of the code that each registered copy has loaded, and the age of its heartbeat. It
+-- includes copies that the driver does not know.
 SELECT process, copy, detail->>'code' AS code,
        greatest(0, extract(epoch FROM clock_timestamp()
                            - heartbeat_at) * 1000)::bigint AS heartbeat_age_ms
   FROM control.service_copy ORDER BY process, copy;
 
 -- name: facts_verifications
--- Parts of verifications, the newest first, with their age in seconds; NULL passed_at is no pass.
+-- Parts of verifications, newest first, with their age in seconds. A part whose passed_at is NULL
+-- failed or did not end.
 SELECT kind, run_id, state, begun_at, passed_at,
        extract(epoch FROM clock_timestamp() - begun_at)::bigint AS age_seconds
   FROM control.verification ORDER BY begun_at DESC LIMIT %(limit)s::integer;
 
 -- name: facts_has_revision_table
--- Whether a migration ever ran on this database, which records it left, and whether a schema of
--- ours is there.
+-- Whether this database has the two tables in which migrations keep their state, and whether it has
+-- one of the product's schemas.
 SELECT to_regclass('public.alembic_version') IS NOT NULL AS present,
        to_regclass('public.applied_definitions') IS NOT NULL AS definitions,
        to_regnamespace('wallet') IS NOT NULL OR to_regnamespace('control') IS NOT NULL AS schema;
 
 -- name: facts_revision
--- The schema revision that the database stands at.
+-- The schema revision of the database.
 SELECT version_num FROM public.alembic_version;
 
 -- name: facts_definitions
--- Which functions, views, triggers and grants the database has, by the digest of their files.
+-- The digest of the applied files for each kind of definition.
 SELECT kind, digest FROM public.applied_definitions ORDER BY kind;
 
 -- name: facts_gate
--- The active pair and the fence row.
+-- The gate row: the active pair, the freeze and the fencing token.
 SELECT topology_code, topology_version, policy_key, policy_version, activation_no, freeze_level,
        freeze_epoch, settled_epoch, fence_token, restore_epoch
   FROM wallet.wallet_gate;
 
 -- name: facts_fence
--- The number of changes of what the platform is. A lock on its table does not hide the fence row.
+-- The number of changes of the platform. It is read apart from the gate row, so that a lock on
+-- wallet_fence does not block a reader of the gate row.
 SELECT change_no FROM wallet.wallet_fence;
 
 -- name: facts_lock_holders
--- Sessions that hold locks on tables of schema wallet, other than the harmless modes, and those
--- that they wait for in turn, the first cause first.
+-- Sessions that hold a lock on these tables in a mode that is not harmless, and sessions for which
+-- they wait in turn. Sessions that wait for no other session come first.
 WITH RECURSIVE wanted AS (
     SELECT c.oid FROM pg_class c
      WHERE c.relnamespace = 'wallet'::regnamespace AND c.relname = ANY (%(tables)s::text[])
@@ -86,7 +88,7 @@ SELECT a.pid, coalesce(nullif(a.application_name, ''), '(no name)') AS applicati
  ORDER BY is_cause DESC, a.xact_start LIMIT 5;
 
 -- name: facts_prepared_holders
--- Prepared transactions that hold a lock on a table of schema wallet; they outlive their sessions.
+-- Prepared transactions that hold a lock on these tables. They outlive their sessions.
 SELECT p.gid, p.owner, extract(epoch FROM clock_timestamp() - p.prepared)::bigint AS age_seconds
   FROM pg_prepared_xacts p
  WHERE p.database = current_database()
@@ -100,12 +102,12 @@ SELECT p.gid, p.owner, extract(epoch FROM clock_timestamp() - p.prepared)::bigin
 SELECT code, version, state FROM wallet.wallet_topology ORDER BY code, version;
 
 -- name: facts_policies
--- Every saved policy version, the topology it is for, and its state.
+-- Every saved policy version, its topology version, and its state.
 SELECT policy_key, version, topology_code, topology_version, state FROM wallet.wallet_policy
  ORDER BY policy_key, version;
 
 -- name: facts_active_policies
--- The policies in force.
+-- The active policies.
 SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_policy
  WHERE state = 'ACTIVE' ORDER BY policy_key;
 
@@ -117,8 +119,8 @@ SELECT activation_no, topology_code, topology_version, policy_key, policy_versio
   FROM wallet.wallet_activation ORDER BY activation_no;
 
 -- name: facts_open_bets
--- Accepted bets that are neither settled nor rolled back, optionally of one topology version;
--- `total` and `stake_total` count all.
+-- Accepted bets that are neither settled nor rolled back, optionally of one topology version.
+-- `total` counts all of them, beyond the limit.
 SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, bet_id, round_id,
        currency, stake, topology_code, topology_version,
        created_at, count(*) OVER () AS total
@@ -136,7 +138,7 @@ SELECT authorization_id::text, brand_id::text, player_id::text, provider_id, pro
   FROM wallet.wallet_bet_authorization WHERE authorization_id::text = %(authorization_id)s;
 
 -- name: facts_money_in_reach
--- How many players hold money, and how many minor units per currency.
+-- The number of players who hold money, and their total in minor units, per currency.
 SELECT currency, count(DISTINCT (brand_id, player_id)) AS players, sum(balance) AS amount
   FROM wallet.wallet_account WHERE balance <> 0 GROUP BY currency ORDER BY currency;
 
@@ -172,8 +174,8 @@ SELECT (SELECT count(*) FROM (SELECT array_agg(event_id) AS event_ids,
              WHERE published_at IS NULL))) * 1000)::bigint AS oldest_age_ms;
 
 -- name: facts_missing_guards
--- Immutable tables, every ledger partition among them, that lack a trigger against UPDATE, DELETE
--- or TRUNCATE that always fires.
+-- Immutable tables and ledger partitions without a trigger that refuses UPDATE, DELETE or TRUNCATE.
+-- The trigger must fire always, also in replica mode.
 WITH guarded AS (
     SELECT c.oid, c.relkind FROM pg_class c
      WHERE c.oid IN ('wallet.wallet_ledger'::regclass, 'wallet.wallet_counter_entry'::regclass,
@@ -194,13 +196,13 @@ SELECT n.oid::regclass::text AS object, n.name AS action, count(*) OVER () AS to
  ORDER BY 1, 2 LIMIT %(limit)s;
 
 -- name: facts_legacy_players
--- How many players exist that no canary run made, over how many tenants.
+-- The number of players who are no canaries, and the number of their tenants.
 SELECT count(*) AS players, count(DISTINCT tenant_id) AS tenants FROM player.player
  WHERE NOT canary;
 
 -- name: facts_first_rolling
--- The oldest rolling of one player's bucket: its turnover so far, what it asks for, whether that is
--- reached, and whether the wallet has released it.
+-- The oldest rolling of one player's bucket: its turnover, the required turnover, whether this is
+-- reached, and whether the wallet has released the money.
 SELECT r.turnover, r.target_turnover, r.turnover >= r.target_turnover AS is_full,
        o.state IS NOT DISTINCT FROM 'COMPLETED' AS is_released
   FROM rolling.player_rolling r
@@ -210,12 +212,12 @@ SELECT r.turnover, r.target_turnover, r.turnover >= r.target_turnover AS is_full
  ORDER BY r.created_at, r.rolling_id LIMIT 1;
 
 -- name: facts_completion_ratio
--- The part of a required turnover, in hundredths of a percent, that a brand asks for.
+-- The share of a required turnover that a brand demands, in hundredths of a percent.
 SELECT coalesce((SELECT completion_ratio_bps FROM rolling.brand_config
                   WHERE brand_id = %(brand_id)s::uuid), 10000) AS completion_ratio_bps;
 
 -- name: facts_bet_legs
--- The movements of a bet's acceptance and close on the player's accounts.
+-- The sum that a bet's acceptance and its close moved on each of the player's accounts.
 SELECT CASE WHEN l.transaction_id = a.authorize_transaction_id THEN 'authorize'
             ELSE 'close' END AS which, l.account, sum(l.delta)::bigint AS delta
   FROM wallet.wallet_bet_authorization a

@@ -3,21 +3,21 @@
 SELECT 1 FROM pg_database WHERE datname = %(name)s;
 
 -- name: create_database
--- Make an empty database; its name is put in as a quoted identifier. Text sorts the same on every
--- server, whatever its own locale.
+-- Make an empty database. The caller replaces {name} by a quoted identifier. The C locale makes
+-- text sort the same on every server.
 CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C';
 
 -- name: set_database_time_zone
--- Have new sessions of a database count days in UTC, whatever the server's own zone.
+-- Set the time zone of new sessions to UTC, so that days do not depend on the server's zone.
 ALTER DATABASE {name} SET timezone = 'UTC';
 
 -- name: role_verifiers
--- Which of these roles the server has, with the verifier of their password; NULL before one was
--- set.
+-- The roles among these that the server has, with their password verifier. It is NULL for a role
+-- without a password.
 SELECT rolname::text, rolpassword FROM pg_authid WHERE rolname = ANY(%(roles)s) ORDER BY rolname;
 
 -- name: foreign_tables_of_database
--- Tables of a database that has neither of our schemas: somebody else's.
+-- Tables of a database without the product's schemas. Such tables belong to another product.
 SELECT schemaname || '.' || tablename
 FROM pg_tables
 WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND tablename <> 'alembic_version'
@@ -29,15 +29,15 @@ ORDER BY 1;
 ALTER ROLE {role} PASSWORD {verifier};
 
 -- name: migration_lock
--- Let one migration of the server's databases run at a time: advisory locks are a database's own,
--- so all take it in the same one.
+-- Let only one migration run on this server. An advisory lock exists within one database only, so
+-- every migration takes it in the same database.
 SELECT set_config('lock_timeout', %(lock_timeout)s, false), pg_advisory_lock(%(key)s);
 
 -- name: bound_waiting
--- Bound every wait for a lock from here on in this session.
+-- Set a lock timeout for the rest of this session.
 SELECT set_config('lock_timeout', %(lock_timeout)s, false);
 
 -- name: grant_schema_version
--- Let the SELECT-only role see at which revision a database stands, and with which definitions.
+-- Let the SELECT-only role read the revision and the definitions of a database.
 GRANT USAGE ON SCHEMA public TO rubyops_read;
 GRANT SELECT ON public.alembic_version, public.applied_definitions TO rubyops_read;

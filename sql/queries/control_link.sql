@@ -1,5 +1,5 @@
 -- name: control_read_freeze
--- The level that the operators set. Every copy reads it each second and after a notification.
+-- The freeze level that the operators set. Every copy reads it each second, and when notified.
 SELECT level, epoch FROM control.freeze_state;
 
 -- name: control_listen
@@ -7,8 +7,8 @@ SELECT level, epoch FROM control.freeze_state;
 LISTEN freeze_state;
 
 -- name: control_write_heartbeat
--- Register this copy, say which freeze epoch it acts on and whether it is ready. A new pid is a new
--- start.
+-- Write this copy's heartbeat: its freeze epoch, and whether it is ready. A new pid means that the
+-- copy was restarted.
 INSERT INTO control.service_copy AS c (process, copy, url, version, pid, acknowledged_epoch, ready,
                                        detail)
 VALUES (%(process)s, %(copy)s, %(url)s, %(version)s, %(pid)s, %(acknowledged_epoch)s, %(ready)s,
@@ -24,13 +24,13 @@ ON CONFLICT (process, copy) DO UPDATE
        detail = excluded.detail;
 
 -- name: control_read_copies
--- Every registered copy that has not said goodbye, the epoch that it acknowledged and the age of
--- its heartbeat.
+-- Every registered copy that has not announced its end, with the freeze epoch that it acknowledged
+-- and the age of its heartbeat.
 SELECT process, copy, acknowledged_epoch,
        greatest(0, extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint
            AS heartbeat_age_ms
   FROM control.service_copy WHERE NOT detail ? 'ended';
 
 -- name: health_database
--- The least question that shows that the database answers this role.
+-- The cheapest query that proves that the database answers this role.
 SELECT 1 AS answer;

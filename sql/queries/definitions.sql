@@ -1,8 +1,8 @@
--- How a database comes to the functions, views, triggers and grants of a checkout, in one
--- transaction.
+-- Statements that replace a database's functions, views, triggers and grants by those of a
+-- checkout, in one transaction.
 
 -- name: definitions_begin
--- Make the table that tells which definitions are applied, by digest.
+-- Make the table with the digest of the applied definitions of each kind.
 CREATE TABLE IF NOT EXISTS public.applied_definitions (
     kind       text PRIMARY KEY,
     digest     text NOT NULL,
@@ -10,10 +10,9 @@ CREATE TABLE IF NOT EXISTS public.applied_definitions (
 );
 
 -- name: definitions_to_drop
--- The statements that drop what these kinds have and this transaction has not written: triggers,
--- then views, then functions. The triggers of a partition stay: functions make them, with the
--- partition and with the seal of its month. So does what they call, and what an index or a
--- constraint calls, which the migrations made.
+-- Return DROP statements for triggers, views and functions of these kinds that this transaction has
+-- not written. Triggers of partitions stay, because functions made them with the partition or with
+-- the seal of its month. Functions stay that such a trigger, an index or a constraint calls.
 WITH ours AS (
     SELECT n.oid FROM pg_namespace n WHERE n.nspname = ANY (%(schemas)s::text[])
 ), wanted AS (
@@ -47,12 +46,13 @@ SELECT 'DROP ROUTINE ' || string_agg(p.oid::regprocedure::text, ', ')
 HAVING count(*) > 0;
 
 -- name: definitions_check_bodies
--- Whether CREATE FUNCTION looks at the text of a function, and so at what it calls.
+-- Set whether CREATE FUNCTION checks the body. A check fails if the body calls a function that does
+-- not exist yet.
 SELECT set_config('check_function_bodies', %(check)s, true);
 
 -- name: definitions_to_revoke
--- The statements that take every right on these schemas, and on what is in them, from everybody but
--- its owner; the files give the rights anew.
+-- Return REVOKE statements for all rights on these schemas and their contents, except the owners'
+-- rights. The files grant the rights again.
 WITH ours AS (
     SELECT * FROM pg_namespace WHERE nspname = ANY (%(schemas)s::text[])
 ), right_of AS (
@@ -76,10 +76,10 @@ SELECT format('REVOKE ALL ON %%s FROM %%s CASCADE', thing,
   FROM right_of WHERE grantee <> owner;
 
 -- name: definitions_record
--- Keep the digest of a kind that was applied.
+-- Store the digest of a kind that was applied.
 INSERT INTO public.applied_definitions AS d (kind, digest) VALUES (%(kind)s, %(digest)s)
 ON CONFLICT (kind) DO UPDATE SET digest = excluded.digest, applied_at = now();
 
 -- name: definitions_forget
--- Forget what was applied, so that the next migration applies everything.
+-- Drop the table of digests, so that the next migration applies all definitions.
 DROP TABLE IF EXISTS public.applied_definitions;

@@ -1,7 +1,6 @@
 -- name: game_record_authorize
--- Before the wallet is asked: the round, the callback (counting repeats) and the bet as its
--- provider believes it to be. A try that was refused, or never got its answer, says nothing of this
--- one: until the wallet has accepted a bet it is what the newest try says.
+-- Record a bet before the wallet is called: the round, the callback and the bet. A repeated
+-- callback raises `attempts`. A new try replaces the data of a bet that is not accepted yet.
 WITH opened AS (
     INSERT INTO game.round (brand_id, provider_id, round_id, player_id, game_id)
     VALUES (%(brand_id)s, %(provider_id)s, %(round_id)s, %(player_id)s, %(game_id)s)
@@ -24,7 +23,7 @@ VALUES (%(brand_id)s, %(provider_id)s, 'authorize', %(request_id)s, %(bet_id)s, 
 ON CONFLICT (brand_id, provider_id, kind, request_id) DO UPDATE SET attempts = c.attempts + 1;
 
 -- name: game_record_close
--- Before the wallet is asked to settle or roll back: the callback, counting repeats.
+-- Record a settle or rollback callback before the wallet is called. A repeat raises `attempts`.
 INSERT INTO game.callback AS c (brand_id, provider_id, kind, request_id, bet_id, round_id,
                                 player_id, amount)
 VALUES (%(brand_id)s, %(provider_id)s, %(kind)s, %(request_id)s, %(bet_id)s, %(round_id)s,
@@ -32,9 +31,8 @@ VALUES (%(brand_id)s, %(provider_id)s, %(kind)s, %(request_id)s, %(bet_id)s, %(r
 ON CONFLICT (brand_id, provider_id, kind, request_id) DO UPDATE SET attempts = c.attempts + 1;
 
 -- name: game_record_outcome
--- After the wallet's answer: keep it, and move the bet in the provider's books. Whose bet it is and
--- what it is worth follows the answered callback and the wallet's answer: another try may have
--- written over both in between.
+-- Store the wallet's answer to a callback, and change the state of the bet. The bet takes player,
+-- round and amounts from this callback and answer, because another try may have overwritten them.
 WITH answered AS (
     UPDATE game.callback
        SET status = %(status)s, code = %(code)s, answered_at = clock_timestamp()
@@ -50,8 +48,8 @@ UPDATE game.bet
    AND state = ANY (%(from_states)s::text[]);
 
 -- name: game_statement
--- A provider's view of its bets placed in [from, to), a page after the cursor, over all brands or
--- one.
+-- A page of a provider's bets that were placed in [from, to), after the cursor. The bets are of all
+-- brands, or of one brand.
 SELECT sequence, brand_id, bet_id, round_id, player_id, currency, stake, payout, state, placed_at,
        changed_at
   FROM game.bet
@@ -63,8 +61,8 @@ SELECT sequence, brand_id, bet_id, round_id, player_id, currency, stake, payout,
  LIMIT %(limit)s;
 
 -- name: game_record_win
--- Before the wallet is asked: the win as its provider reports it, counting repeats. What the wallet
--- has paid stays as it was.
+-- Record a win before the wallet is called. A repeat raises `attempts`, and changes the other data
+-- only if the wallet has not paid the win.
 INSERT INTO game.win AS w (brand_id, provider_id, transaction_id, player_id, campaign, bet_id,
                            round_id, currency, amount, state)
 VALUES (%(brand_id)s, %(provider_id)s, %(transaction_id)s, %(player_id)s, %(campaign)s, %(bet_id)s,
@@ -84,8 +82,8 @@ ON CONFLICT (brand_id, provider_id, transaction_id) DO UPDATE
        amount = CASE WHEN w.state IN ('PENDING', 'REFUSED') THEN excluded.amount ELSE w.amount END;
 
 -- name: game_record_win_outcome
--- After the wallet's final answer: PAID or REFUSED of a win that waits, REVERSED of one that was
--- paid.
+-- Store the wallet's final answer to a win: PAID, REFUSED or REVERSED. A reversed win does not
+-- become paid again, and only a pending win can become refused.
 UPDATE game.win
    SET state = CASE WHEN %(state)s = 'PAID' AND state = 'REVERSED' THEN state ELSE %(state)s END,
        changed_at = clock_timestamp()
@@ -94,8 +92,8 @@ UPDATE game.win
    AND (%(state)s <> 'REFUSED' OR state = 'PENDING');
 
 -- name: game_wins
--- A provider's view of its wins reported in [from, to), a page after the cursor, over all brands or
--- one.
+-- A page of a provider's wins that were reported in [from, to), after the cursor. The wins are of
+-- all brands, or of one brand.
 SELECT sequence, brand_id, transaction_id, player_id, campaign, bet_id, round_id, currency, amount,
        state, placed_at, changed_at
   FROM game.win

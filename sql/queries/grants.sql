@@ -1,12 +1,14 @@
--- Every way by which a role could come to write money, read from the catalog by a SELECT-only role.
--- Roles are asked for by oid: one that is dropped meanwhile has no right, and by name it would be
--- an error. They run on PostgreSQL 15 and newer: pg_has_role tells membership, not the columns of
--- 16. `guarded` are oids of relations, `writers` and `roles` are names; a row of a way is a
--- sentence.
+-- Every way in which a role could write money, found in the catalog by a SELECT-only role.
+--
+-- The parameter `guarded` has oids of relations; `writers` and `roles` have names of roles. Each
+-- row has one way as a sentence. Privilege functions get oids of roles, because they raise an error
+-- for the name of a role that was dropped meanwhile. The queries must run on PostgreSQL 15, so they
+-- use pg_has_role and not the newer columns of pg_auth_members.
 
 -- name: grants_guarded
--- Relations of schema wallet that hold rows, with their partitions and children in any schema.
--- `root` is the table of schema wallet furthest above. Parents elsewhere are offences of their own.
+-- Relations of schema wallet that hold rows, and their partitions and children in any schema.
+-- `root` is the topmost ancestor in schema wallet. `grants_of_parents` reports parents in other
+-- schemas.
 WITH RECURSIVE guarded AS (
     SELECT c.oid, c.relname AS root, 0 AS depth FROM pg_class c
      WHERE c.relnamespace = 'wallet'::regnamespace AND c.relkind IN ('r', 'p', 'f', 'S')
@@ -24,7 +26,8 @@ SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS table
  GROUP BY c.oid, n.nspname ORDER BY 2, 3;
 
 -- name: grants_roles
--- Roles whose rights are judged (no superuser, none that is `trusted`), and roles that can write.
+-- All roles. `judged` roles are neither superusers nor `trusted`. `writes` roles can write money,
+-- by themselves or as members of another role.
 SELECT r.rolname::text AS name,
        NOT r.rolsuper AND r.rolname <> ALL (%(trusted)s::text[]) AS judged,
        r.rolsuper OR EXISTS (
@@ -38,7 +41,8 @@ SELECT r.rolname::text AS name,
   FROM pg_roles r ORDER BY 1;
 
 -- name: grants_of_tables
--- Rights on guarded relations, whole or by column, beyond the list; a right of PUBLIC is told once.
+-- Rights on guarded relations or their columns that are not in `known_writes`. A right of PUBLIC is
+-- reported once, not for every role.
 WITH relation AS (
     SELECT c.oid, n.nspname || '.' || c.relname AS name
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -73,7 +77,8 @@ SELECT role || ' has ' || privilege || ' on ' || relation AS way, count(*) OVER 
   FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_parents
--- Parents outside schema wallet: a write by way of a parent asks for rights on the parent alone.
+-- Parents of guarded relations outside schema wallet. A write through a parent needs rights on the
+-- parent only.
 WITH offence AS (
     SELECT i.inhrelid::regclass::text || ' is a child of ' || i.inhparent::regclass::text
            || ', whose rights are asked instead of its own: take it out with NO INHERIT or'
@@ -84,8 +89,9 @@ WITH offence AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_foreign_keys
--- Foreign keys that cascade or set, into guarded relations or into others that a writer owns: the
--- change is made as the owner of the referencing table, and so are the triggers that it fires.
+-- Foreign keys with CASCADE, SET NULL or SET DEFAULT, on guarded relations or on tables of a
+-- writer. PostgreSQL makes such a change, and fires its triggers, with the rights of the table's
+-- owner.
 WITH offence AS (
     SELECT f.conname || ' of ' || f.conrelid::regclass::text || ' lets a change of '
            || f.confrelid::regclass::text || ' write there as ' || o.rolname
@@ -99,7 +105,7 @@ WITH offence AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_functions
--- Functions with the rights of a role that can write, which others may call beyond the list.
+-- SECURITY DEFINER functions of a writer that another role may call, and that `known_calls` lacks.
 SELECT role.name || ' has EXECUTE on ' || p.oid::regprocedure::text AS way,
        count(*) OVER () AS total
   FROM (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
@@ -113,7 +119,8 @@ SELECT role.name || ' has EXECUTE on ' || p.oid::regprocedure::text AS way,
  ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_membership
--- Roles that may become a role that can write: at any depth, whatever INHERIT, SET or ADMIN say.
+-- Roles that are members of a writing role, directly or indirectly. The options INHERIT, SET and
+-- ADMIN of the membership do not matter.
 SELECT member.name || ' has MEMBER on ' || t.rolname AS way, count(*) OVER () AS total
   FROM (SELECT n.name, coalesce(o.oid, 0) AS id FROM unnest(%(roles)s::text[]) AS n(name)
                LEFT JOIN pg_roles o ON o.rolname = n.name
@@ -123,7 +130,8 @@ SELECT member.name || ' has MEMBER on ' || t.rolname AS way, count(*) OVER () AS
  ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_attributes
--- Roles above all grants: unexpected superusers, makers of members, owners that log in, parameters.
+-- Rights that override grants: unexpected superusers, CREATEROLE, owners that can log in, dangerous
+-- parameters, and functions that write files of the server.
 WITH offence AS (
     SELECT r.rolname || ' has SUPERUSER on the whole cluster' AS way FROM pg_roles r
      WHERE r.rolsuper AND r.oid <> 10 AND r.oid <> (
@@ -173,7 +181,8 @@ WITH offence AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_owners
--- Owners in schema wallet other than its own, and who may create where definer functions look.
+-- Objects of schema wallet with a wrong owner, and roles with CREATE on a schema in which SECURITY
+-- DEFINER functions look names up.
 WITH thing AS (
     SELECT relowner AS owner, 'relation ' || oid::regclass::text AS name FROM pg_class
      WHERE oid = ANY (%(guarded)s::oid[]) OR relnamespace = 'wallet'::regnamespace
@@ -201,7 +210,7 @@ WITH thing AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_to_come
--- Default privileges on what a role that can write will make, and grants that may be handed on.
+-- Default privileges on future objects of a writer, and rights with GRANT OPTION.
 WITH held AS (
     SELECT relacl AS acl, relowner AS owner, oid::regclass::text AS name FROM pg_class
      WHERE oid = ANY (%(guarded)s::oid[])
@@ -231,7 +240,8 @@ WITH held AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_from_outside
--- Other hands that write or hide rows: connections back, subscriptions, row security.
+-- Features that let another server or session write rows, or that hide rows: some extensions,
+-- foreign servers, subscriptions, row security.
 WITH offence AS (
     SELECT 'extension ' || extname || ' is installed, which connects or runs by itself' AS way
       FROM pg_extension
@@ -267,6 +277,6 @@ WITH offence AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_movements
--- Whether any movement of money is in the ledger or among the counter entries.
+-- Whether the ledger or the counter-accounts have any entry.
 SELECT EXISTS (SELECT FROM wallet.wallet_ledger)
        OR EXISTS (SELECT FROM wallet.wallet_counter_entry) AS present;

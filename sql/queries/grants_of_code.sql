@@ -1,8 +1,9 @@
--- Ways to write money that code opens: views, rules, triggers, functions and what runs without a
--- call. The values are those of grants.sql; a row of a way is a sentence.
+-- Ways to write money through code: views, rules, triggers, functions, and code that runs without a
+-- call. Parameters and rows are as in grants.sql.
 
 -- name: grants_of_views
--- Views, at any depth, over guarded relations that others may write; rules that write or swallow.
+-- Views over guarded relations that a role other than the owner may write, and rewrite rules that
+-- write to guarded relations or suppress a write. Views over such views count, too.
 WITH RECURSIVE reaching AS (
     SELECT g.oid, g.oid AS leads_to FROM unnest(%(guarded)s::oid[]) AS g(oid)
     UNION
@@ -38,7 +39,8 @@ WITH RECURSIVE reaching AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_triggers
--- Triggers of guarded relations beyond the list, or missing; others that run as a writer.
+-- Triggers on guarded relations that are unknown, missing or switched off, and triggers on other
+-- tables that run with a writer's rights.
 WITH found AS (
     SELECT t.*, t.tgrelid = ANY (%(guarded)s::oid[]) AS guarded,
            'trigger ' || t.tgname || ' on ' || t.tgrelid::regclass::text AS name,
@@ -76,7 +78,8 @@ WITH found AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_settings
--- Functions with a writer's rights whose settings let a caller's names in, or switch guards off.
+-- SECURITY DEFINER functions of a writer with unsafe settings. Without a fixed search_path a caller
+-- chooses the objects that the body uses, and some parameters switch triggers off.
 WITH definer AS (
     SELECT p.oid::regprocedure::text || ' runs as ' || o.rolname AS name, p.proconfig
       FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner
@@ -92,9 +95,9 @@ WITH definer AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_hidden_code
--- Code that runs as a writer without a call: behind defaults, checks, keys, indexes, rules and
--- refreshed views. It is followed through operators, operator classes and types; types of schema
--- wallet are looked at by themselves, and its functions are compared with the migrations.
+-- Code that runs with a writer's rights without a call: in defaults, checks, indexes, statistics,
+-- rules and materialized views. The search follows operators, operator classes and types. It skips
+-- functions of schema wallet, because GATE-4 compares them with their files.
 WITH RECURSIVE thing AS (
     SELECT 'pg_proc'::regclass AS classid, oid AS objid, pronamespace AS namespace,
            proowner AS owner FROM pg_proc
@@ -175,8 +178,8 @@ WITH RECURSIVE thing AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_of_planted_code
--- Names put or altered where the wallet's functions look, and languages that no grant bounds.
--- An extension excuses its objects, unless it is of the server's first day: these bring no more.
+-- Objects that were added or altered in schemas where the wallet's functions look names up, and
+-- untrusted languages. Objects of an extension that was installed after initdb are allowed.
 WITH brought AS (
     SELECT classid, objid FROM pg_depend
      WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass AND refobjid >= 16384
@@ -199,7 +202,7 @@ WITH brought AS (
      WHERE p.oid < 16384
        AND (p.proowner <> 10 OR p.proconfig IS NOT NULL OR p.prosecdef
             OR l.lanname NOT IN ('internal', 'c', 'sql')
-            -- The server's functions in SQL have parsed bodies, all but these that take any type.
+            -- Built-in SQL functions have a parsed body, except those with polymorphic parameters.
             OR l.lanname = 'sql' AND p.prosqlbody IS NULL
                AND p.proname NOT IN ('quote_literal', 'quote_nullable', 'textanycat', 'anytextcat',
                                      '_pg_expandarray'))
@@ -258,7 +261,7 @@ WITH brought AS (
 SELECT way, count(*) OVER () AS total FROM offence ORDER BY 1 LIMIT %(limit)s;
 
 -- name: grants_function_bodies
--- Functions of schema wallet, and all of those names that the migrations create elsewhere.
+-- All functions of schema wallet, and functions elsewhere with a name that this checkout ships.
 SELECT n.nspname || '.' || p.proname AS name, p.oid::regprocedure::text AS signature,
        p.prosrc AS body, o.rolname::text AS owner, l.lanname::text AS language,
        p.prosecdef AS as_owner, n.nspname = 'wallet' AS in_wallet, p.proisstrict AS strict,
@@ -277,7 +280,7 @@ SELECT n.nspname || '.' || p.proname AS name, p.oid::regprocedure::text AS signa
  ORDER BY 2;
 
 -- name: grants_wallet_views
--- Views of schema wallet, with the options that change whose rights they read with.
+-- Views of schema wallet with their options, such as security_invoker.
 SELECT n.nspname || '.' || c.relname AS name, c.relkind::text AS kind,
        coalesce(array_to_string(c.reloptions, ', '), '') AS options
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

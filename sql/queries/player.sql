@@ -1,5 +1,5 @@
 -- name: player_create
--- Create a player once: a repeat inserts nothing and `player_read` tells what is there.
+-- Create a player. A repeat inserts nothing; the caller then reads the row with `player_read`.
 INSERT INTO player.player (tenant_id, player_id, currency, balance_real_available,
                            balance_real_held, canary)
 VALUES (%(brand_id)s, %(player_id)s, %(currency)s, 0, 0, %(canary)s)

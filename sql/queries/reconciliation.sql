@@ -1,19 +1,19 @@
--- Money checks. Each query returns only rows that break its rule; `total` counts all of them beyond
--- the sample.
+-- Queries of the money checks. Most return only rows that break a rule. `total` counts all such
+-- rows, beyond the limit.
 
 -- name: reconcile_ledger_drift
--- Accounts that do not agree with their ledger, with the last row that can be trusted.
+-- Accounts that differ from their ledger, with the version of the last valid ledger row.
 SELECT brand_id::text, player_id::text, account, currency, expected, actual, last_good_version,
        reason, count(*) OVER () AS total
   FROM wallet.ledger_drift ORDER BY brand_id, player_id, account LIMIT %(limit)s;
 
 -- name: reconcile_record_drift
--- Records that decide money and are not as they were written, or as what was made with them says.
+-- Records that differ from their seal, or from the ledger rows and events made with them.
 SELECT kind AS record, key, brand_id::text, player_id::text, reason, count(*) OVER () AS total
   FROM wallet.compare_records('full', NULL) ORDER BY kind, key LIMIT %(limit)s;
 
 -- name: reconcile_conservation_breaks
--- Brands and currencies where counter-accounts and holdings differ.
+-- Brands and currencies where money from outside differs from the players' holdings and stakes.
 SELECT brand_id::text, currency, opening, psp_net_in, promo_net_issued, house_win, adjustments,
        cash, buckets, grants, open_stakes, difference,
        count(*) OVER () AS total
@@ -21,16 +21,16 @@ SELECT brand_id::text, currency, opening, psp_net_in, promo_net_issued, house_wi
  LIMIT %(limit)s;
 
 -- name: reconcile_conservation_scope
--- How many brand and currency pairs conservation was looked at for.
+-- The number of brand and currency pairs that conservation covers.
 SELECT count(*) AS pairs FROM wallet.conservation;
 
 -- name: reconcile_accounts
--- How many accounts players have.
+-- The number of players' accounts.
 SELECT count(*) AS accounts FROM wallet.wallet_account;
 
 -- name: reconcile_recorded
--- Which kinds of records there are at all: a check that finds none of its kind proves nothing.
--- `money_moved` is what stays known of money even where accounts and ledger are gone.
+-- The kinds of records that exist. A check is inconclusive if no records of its kind exist.
+-- `money_moved` is true if any record shows that money existed, even if the ledger is gone.
 WITH known AS (
     SELECT EXISTS (SELECT FROM wallet.wallet_account) AS accounts,
            EXISTS (SELECT FROM wallet.wallet_ledger) AS ledger_rows,
@@ -57,8 +57,8 @@ SELECT known.*,
   FROM known;
 
 -- name: reconcile_bucket_totals
--- Totals per brand, account kind and currency by balances against the same totals by ledger rows
--- (STG-4, GATE-3).
+-- Totals per brand, account kind and currency where the sum of the balances differs from the sum of
+-- the ledger rows (STG-4, GATE-3).
 WITH held AS (
     SELECT brand_id, CASE WHEN account LIKE 'GRANT/%%' THEN 'GRANT' ELSE account END AS account,
            currency, sum(balance) AS amount
@@ -80,9 +80,8 @@ SELECT transaction_id::text, currency, difference, legs, count(*) OVER () AS tot
  LIMIT %(limit)s;
 
 -- name: reconcile_movements_without_request
--- Transactions that moved money though no claimed request of wallet_service, no backfill run and no
--- topology move stands behind them (GATE-4).
--- Answers are kept for a time only, so it looks at what moved since.
+-- Transactions that moved money without a request, a backfill run or a topology move (GATE-4). Old
+-- answers to requests are deleted, so only transactions since kept_since are compared.
 WITH kept AS (
     SELECT kept_since FROM wallet.wallet_retention WHERE kind = 'idempotency'
 ), movement AS (
@@ -104,7 +103,7 @@ SELECT m.transaction_id::text, m.command, m.brand_id::text, m.player_id::text,
  ORDER BY 1 LIMIT %(limit)s;
 
 -- name: reconcile_movements_without_ledger
--- Recorded movements of money (cash, transfers, bets, wins) that left no ledger row (LOC-8).
+-- Recorded movements of money (cash, transfers, bets, wins) without a ledger row (LOC-8).
 WITH movement AS (
     SELECT 'cash ' || type AS kind, transaction_id::text AS id, tenant_id AS brand_id, player_id
       FROM wallet.ledger_transactions t
@@ -142,8 +141,8 @@ SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM
  ORDER BY kind, id LIMIT %(limit)s;
 
 -- name: reconcile_bets_without_authorization
--- Closed bets that no stored authorization stands behind: house movements, events, and bets that
--- the game side closed (LOC-9).
+-- Signs of a closed bet without a closed authorization (LOC-9): entries of the HOUSE account,
+-- settle and rollback events, and closed bets of game_service.
 WITH closed AS (
     SELECT 'house movement' AS kind, c.transaction_id::text AS id, c.brand_id, c.player_id
       FROM wallet.wallet_counter_entry c
@@ -202,11 +201,11 @@ SELECT r.kind, r.id, r.brand_id::text, r.player_id::text, count(*) OVER () AS to
  ORDER BY r.kind, r.id LIMIT %(limit)s;
 
 -- name: reconcile_rollbacks_off_breakdown
--- Rolled-back bets that were never settled and whose money did not return to exactly the stored
--- funding breakdown (GATE-5). Canaries are judged by what plays them: a release that was found
--- wrong on a canary could else never be mended.
+-- Rolled-back bets whose money did not return exactly by the stored funding breakdown (GATE-5).
+-- Bets that were settled first are left out. Canaries are left out, because the probe judges them.
+-- Otherwise one wrong canary bet would fail this gate for ever.
 WITH stored AS (
-    -- The share of a coupon grant that was completed before the rollback is withdrawable.
+    -- If a coupon grant was completed before the rollback, its share returns as withdrawable money.
     SELECT a.authorization_id, CASE WHEN g.grant_id IS NULL THEN f.value->>'account'
                                     ELSE a.policy_snapshot->>'withdrawable' END AS account,
            sum((f.value->>'amount')::bigint) AS amount
@@ -216,8 +215,8 @@ WITH stored AS (
              AND g.state = 'COMPLETED' AND g.closed_at <= a.closed_at
      WHERE a.state = 'ROLLED_BACK' AND a.payout IS NULL AND NOT a.canary GROUP BY 1, 2
 ), returned AS (
-    -- Credits alone: what came back to an expired or reversed grant went on to PROMO in the same
-    -- command.
+    -- Only credits count. Money that returned to an expired or reversed grant went on to the
+    -- account PROMO in the same command.
     SELECT a.authorization_id, l.account, sum(l.delta) AS amount
       FROM wallet.wallet_bet_authorization a JOIN wallet.wallet_ledger l
           ON l.transaction_id = a.close_transaction_id AND l.delta > 0
@@ -231,8 +230,8 @@ SELECT authorization_id::text, account, coalesce(stored.amount, 0)::bigint AS ex
  WHERE coalesce(stored.amount, 0) <> coalesce(returned.amount, 0) ORDER BY 1, 2 LIMIT %(limit)s;
 
 -- name: reconcile_points_in_bets
--- Bets whose stored funding or payout names an account in points, and ledger rows that move points
--- into or out of a bet (GATE-7).
+-- Bets that are in points or were funded by an account in points, and withdrawals of points
+-- (GATE-7).
 WITH offence AS (
     SELECT 'authorization' AS kind, a.authorization_id::text AS id, a.brand_id, a.player_id
       FROM wallet.wallet_bet_authorization a
@@ -251,8 +250,8 @@ SELECT kind, id, brand_id::text, player_id::text, count(*) OVER () AS total FROM
  ORDER BY kind, id LIMIT %(limit)s;
 
 -- name: reconcile_unreachable_references
--- Money, grants, open stakes and rollings that refer to a bucket which the active topology does not
--- have (A7-8, GATE-8).
+-- Money, grants, open stakes and rollings in a bucket that the active topology does not have (A7-8,
+-- GATE-8).
 SELECT r.topology_code, r.bucket_type_code, r.held_by, r.references_count, count(*) OVER () AS total
   FROM wallet.live_reference r
  WHERE NOT EXISTS (SELECT FROM wallet.wallet_gate g
@@ -265,8 +264,8 @@ SELECT r.topology_code, r.bucket_type_code, r.held_by, r.references_count, count
  ORDER BY 1, 2, 3 LIMIT %(limit)s;
 
 -- name: reconcile_tips_of_player
--- One player's accounts beside the newest ledger row of each, and how many rows there are (the
--- canary's proof that ledger and balance agree).
+-- One player's accounts, each with its newest ledger row and with the number and sum of its ledger
+-- rows. Flows use it to compare balances with the ledger.
 SELECT a.account, a.currency, a.balance, a.version, l.balance_after AS tip_balance,
        l.version AS tip_version,
        coalesce(l.rows, 0) AS rows, coalesce(l.sum, 0)::bigint AS sum
@@ -279,8 +278,7 @@ SELECT a.account, a.currency, a.balance, a.version, l.balance_after AS tip_balan
  WHERE a.brand_id = %(brand_id)s::uuid AND a.player_id = %(player_id)s::uuid ORDER BY a.account;
 
 -- name: reconcile_ledger_of_player
--- One player's newest ledger rows, oldest first; `bet` tells the authorization a row belongs to,
--- where it belongs to one.
+-- One player's ledger rows, oldest first.
 SELECT l.account, l.version, l.delta, l.balance_after, l.command, l.transaction_id::text,
        l.request_id
   FROM wallet.wallet_ledger l

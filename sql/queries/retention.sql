@@ -1,14 +1,14 @@
 -- name: wallet_prune_outbox
--- Remove published events past their time.
+-- Delete published events that are older than `hours`.
 SELECT wallet.prune_outbox(make_interval(hours => %(hours)s::integer), %(limit)s::integer) AS gone;
 
 -- name: wallet_prune_idempotency
--- Remove answers to requests past their time.
+-- Delete stored answers to requests that are older than `hours`.
 SELECT wallet.prune_idempotency(make_interval(hours => %(hours)s::integer),
                                 %(limit)s::integer) AS gone;
 
 -- name: rolling_prune_outbox
--- Remove published events past their time, oldest first.
+-- Delete published events that are older than `hours`, oldest first.
 WITH gone AS (
     DELETE FROM rolling.rolling_outbox o
         USING (SELECT outbox_id FROM rolling.rolling_outbox ORDER BY outbox_id

@@ -1,13 +1,12 @@
--- rolling_service and rolling_worker: rollings, what bets counted toward them, completion, expiry,
--- and who consumes what.
+-- Statements of rolling_service and rolling_worker: rollings, turnover, completion and expiry.
 
 -- name: rolling_brand_rules
--- A brand's own rules; NULL where the default holds.
+-- The rules of a brand. NULL means the default.
 SELECT completion_ratio_bps, expires_after, cancel_allowed FROM rolling.brand_config
  WHERE brand_id = %(brand_id)s;
 
 -- name: rolling_insert
--- Create a rolling; one that asks for no turnover is due for completion at once.
+-- Create a rolling. A rolling without required turnover is completed at once, so it is also queued.
 WITH retry AS (
     INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
     SELECT %(rolling_id)s, %(brand_id)s, %(player_id)s WHERE %(state)s::text = 'COMPLETING'
@@ -24,7 +23,7 @@ VALUES (%(rolling_id)s, %(brand_id)s, %(player_id)s, %(topology_code)s, %(bucket
         %(event_id)s, %(restore_epoch)s, %(created_at)s, %(expires_at)s);
 
 -- name: rolling_progress
--- Lock some of a player's rollings, oldest first.
+-- Lock the given rollings of a player, oldest first.
 SELECT rolling_id, state, target_turnover, turnover
   FROM rolling.player_rolling
  WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) AND player_id = %(player_id)s
@@ -33,8 +32,7 @@ SELECT rolling_id, state, target_turnover, turnover
    FOR UPDATE;
 
 -- name: rolling_move
--- Move whole rollings to the bucket that their money went to; what was counted toward them stays
--- counted.
+-- Move whole rollings to the bucket to which their money went. They keep their turnover.
 UPDATE rolling.player_rolling
    SET topology_code = %(topology_code)s, bucket_type_code = %(bucket_type_code)s,
        provider_types = %(provider_types)s,
@@ -42,8 +40,8 @@ UPDATE rolling.player_rolling
  WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) AND player_id = %(player_id)s;
 
 -- name: rolling_hand_on
--- Take a part of the open turnover off each rolling (leaves) and make one of its own of it
--- (turnover), as old as the one it comes from.
+-- Lower the required turnover of each rolling by `leaves`, and make a new rolling that requires
+-- `turnover`. The new rolling has the age of the old rolling.
 WITH part AS (
     SELECT * FROM jsonb_to_recordset(%(parts)s::jsonb) AS p (rolling_id uuid, becomes uuid,
         turnover bigint, leaves bigint, state text)
@@ -74,7 +72,7 @@ INSERT INTO rolling.rolling_retry (rolling_id, brand_id, player_id)
 SELECT rolling_id, brand_id, player_id FROM made WHERE state <> 'ACTIVE';
 
 -- name: rolling_revoke
--- Close a rolling whose money the wallet has taken back, call its completion off, and say so.
+-- Close a rolling whose money the wallet has taken back. Cancel its completion, and write an event.
 WITH revoked AS (
     UPDATE rolling.player_rolling r
        SET state = %(state)s, closed_by = 'wallet', closed_at = now(), updated_at = now(),
@@ -100,8 +98,8 @@ SELECT rolling_id, topology_code, bucket_type_code, provider_types, currency, ta
    FOR UPDATE;
 
 -- name: rolling_count_turnover
--- Record what a bet counted toward each rolling; a rolling with nothing left to turn over is due
--- for completion.
+-- Add a bet's turnover to each rolling. A rolling whose required turnover is reached is queued for
+-- completion.
 WITH counted AS (
     SELECT * FROM jsonb_to_recordset(%(counted)s::jsonb) AS c (rolling_id uuid, amount bigint,
         completes boolean)
@@ -122,7 +120,7 @@ UPDATE rolling.player_rolling r
  WHERE r.rolling_id = c.rolling_id;
 
 -- name: rolling_counted_by_bet
--- Lock the rollings that a bet counted toward, with what it counted and has not been taken back.
+-- Lock the rollings that counted a bet. Returns the counted amounts that were not reversed.
 SELECT t.rolling_id, t.amount, r.state
   FROM rolling.rolling_turnover t
   JOIN rolling.player_rolling r USING (rolling_id)
@@ -132,14 +130,14 @@ SELECT t.rolling_id, t.amount, r.state
    FOR UPDATE OF r;
 
 -- name: rolling_completion_attempts
--- Lock the completions of rollings, so that none is tried meanwhile, with how often the wallet was
--- asked.
+-- Lock the queued completions of rollings, so that no worker tries them. Returns the numbers of
+-- tries so far.
 SELECT rolling_id, attempts FROM rolling.rolling_retry
  WHERE rolling_id = ANY (%(rolling_ids)s::uuid[]) ORDER BY rolling_id FOR UPDATE;
 
 -- name: rolling_take_back
--- Take a bet's turnover back; where the rolling's completion stands, keep its turnover and leave a
--- finding.
+-- Take a bet's turnover back. If a rolling's completion cannot be undone, the rolling keeps the
+-- turnover, and a finding is recorded for a person.
 WITH taken AS (
     SELECT * FROM jsonb_to_recordset(%(taken)s::jsonb) AS t (rolling_id uuid, amount bigint,
         lowers boolean, reopens boolean)
@@ -169,8 +167,10 @@ UPDATE rolling.player_rolling r
 SELECT EXISTS (SELECT FROM rolling.rolling_retry WHERE next_at <= clock_timestamp()) AS is_due;
 
 -- name: rolling_completion_due
--- Take the completion that is due longest for one try; the next is put off, in case this process
--- dies in it. Materialized for the reason given at rolling_lease_take: this must take one.
+-- Take the completion that has been due for the longest time. If this process dies, another worker
+-- can take the completion after lease_seconds.
+-- The CTE is MATERIALIZED, because PostgreSQL may run a plain subquery again for every joined row,
+-- and each run would lock another row.
 WITH due AS MATERIALIZED (
     SELECT rolling_id FROM rolling.rolling_retry
      WHERE next_at <= clock_timestamp()
@@ -188,8 +188,7 @@ RETURNING q.rolling_id, q.brand_id, q.player_id, q.failures, q.refusals,
             WHERE r.rolling_id = q.rolling_id AND r.state IN ('CANCELED', 'EXPIRED')) AS closed;
 
 -- name: rolling_completion_done
--- The wallet has completed the rolling: close it and say so, in one transaction; a late second
--- answer changes nothing.
+-- Close a rolling that the wallet has completed, and write an event. A repeat changes nothing.
 WITH completed AS (
     UPDATE rolling.player_rolling r
        SET state = 'COMPLETED', closed_by = 'completion', closed_at = now(), updated_at = now(),
@@ -205,14 +204,14 @@ INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_t
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM completed;
 
 -- name: rolling_close_done
--- The wallet knows that a rolling was canceled or has lapsed.
+-- Remove a canceled or expired rolling from the queue, after the wallet has been informed.
 DELETE FROM rolling.rolling_retry q USING rolling.player_rolling r
  WHERE q.rolling_id = %(rolling_id)s AND r.rolling_id = q.rolling_id
    AND r.state IN ('CANCELED', 'EXPIRED');
 
 -- name: rolling_completion_failed
--- Put a completion off after a failed try; past the bound it is listed as failed, and is still
--- tried.
+-- Delay a completion after a failed try. After failures_bound failures its rolling gets the state
+-- FAILED_COMPLETION, but the tries go on.
 WITH failed AS (
     UPDATE rolling.player_rolling r
        SET state = 'FAILED_COMPLETION', updated_at = now(), revision = r.revision + 1
@@ -225,21 +224,22 @@ UPDATE rolling.rolling_retry
  WHERE rolling_id = %(rolling_id)s;
 
 -- name: rolling_completion_deferred
--- Put a completion off because money is frozen or staked; that is no failure.
+-- Delay a completion because its money is frozen or staked. This does not count as a failure.
 UPDATE rolling.rolling_retry
    SET refusals = %(refusals)s, last_error = %(error)s,
        next_at = clock_timestamp() + make_interval(secs => %(delay_seconds)s)
  WHERE rolling_id = %(rolling_id)s;
 
 -- name: rolling_trouble
--- Matters for a person to look at: completions past their bound, events set aside, open findings.
+-- Counts of problems for a person: failed completions, dead letters and open findings.
 SELECT (SELECT count(*) FROM rolling.rolling_retry
          WHERE failures >= %(failures_bound)s) AS failed_completions,
        (SELECT count(*) FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL) AS dead_letters,
        (SELECT count(*) FROM rolling.rolling_finding WHERE status = 'OPEN') AS findings;
 
 -- name: rolling_expire
--- Close active rollings past their time, say so, and have the wallet told.
+-- Close active rollings that have expired. Write an event, and queue a call that informs the
+-- wallet.
 WITH lapsed AS (
     SELECT rolling_id FROM rolling.player_rolling
      WHERE state = 'ACTIVE' AND expires_at <= now()
@@ -263,7 +263,7 @@ INSERT INTO rolling.rolling_outbox (brand_id, player_id, player_version, event_t
 SELECT brand_id, player_id, revision, %(event_type)s, payload, restore_epoch FROM expired;
 
 -- name: rolling_cancel
--- Close an active rolling by a person's decision, say so, and have the wallet told.
+-- Cancel an active rolling for a person. Write an event, and queue a call that informs the wallet.
 WITH canceled AS (
     UPDATE rolling.player_rolling r
        SET state = 'CANCELED', closed_by = %(closed_by)s, closed_at = now(), updated_at = now(),

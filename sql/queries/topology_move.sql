@@ -1,15 +1,15 @@
 -- name: topology_move_digest
--- The digest of a mapping document, as the database writes it; this is what a signed data-migration
--- plan names.
+-- The digest of a mapping document, in the JSON form of the database. A signed data-migration plan
+-- names this digest.
 SELECT encode(sha256(convert_to(%(document)s::jsonb::text, 'UTF8')), 'hex') AS digest
 
 -- name: topology_move_obstacles
--- The obstacles that keep a move of this document from beginning.
+-- The reasons why a move by this document cannot begin.
 SELECT obstacle FROM wallet.topology_move_obstacles(%(document)s::jsonb) ORDER BY 1
 
 -- name: topology_move_reach
--- Players and money (minor units) that a move from this topology would reach, per bucket and
--- currency: balances, rollings and bonuses.
+-- Per bucket and currency: the players, minor units, rollings and bonuses that a move from this
+-- topology would take along.
 WITH part AS (
     SELECT bucket_type_code AS bucket, currency, brand_id, player_id, balance, 0 AS rolling,
            0 AS bonus FROM wallet.wallet_bucket
@@ -27,13 +27,14 @@ SELECT bucket, currency, count(DISTINCT (brand_id, player_id)) AS players,
   FROM part GROUP BY bucket, currency ORDER BY bucket, currency
 
 -- name: topology_move_grants
--- How many active coupon grants, of how many players, would be led along.
+-- The number of active coupon grants, and of their players, that a move would change.
 SELECT count(*) AS grants, count(DISTINCT (brand_id, player_id)) AS players
   FROM wallet.wallet_coupon_grant
  WHERE topology_code = %(code)s::text AND state = 'ACTIVE'
 
 -- name: topology_move_run
--- One run: what it moved, who confirmed which document, how far it is, and which run took it back.
+-- One run of a move: its document, the person who confirmed it, its progress, and the run that
+-- undid it.
 SELECT r.run_id, r.undoes, r.from_code, r.from_version, r.to_code, r.to_version, r.document,
        r.digest, r.confirmed_by, r.scanned, r.players, r.legs,
        r.referring, r.finished_at IS NOT NULL AS finished, u.run_id AS undone_by
@@ -47,14 +48,14 @@ SELECT from_bucket, to_bucket, currency, count(*) AS players, sum(amount)::bigin
  WHERE run_id = %(run_id)s::text GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 
 -- name: topology_move_conflicts
--- Accounts that forbid the undo of a run; `total` counts all.
+-- Reasons that forbid the undo of a run, by player. `total` counts all, beyond the limit.
 SELECT brand_id::text, player_id::text, subject, reason, count(*) OVER () AS total
   FROM wallet.topology_move_conflict
  WHERE run_id = %(run_id)s::text ORDER BY brand_id, player_id, subject LIMIT %(limit)s
 
 -- name: topology_move_pending
--- The newest move, where money must not start before it is whole: it is unfinished, or what it
--- moved is not what is active.
+-- The newest move, if money must stay frozen because of it. Either the move is unfinished, or the
+-- topology that now holds the money is not active.
 SELECT r.run_id, r.finished_at IS NOT NULL AS finished, CASE WHEN r.undoes IS NULL THEN r.to_code
     ELSE r.from_code END AS home, g.topology_code AS active
   FROM (SELECT * FROM wallet.topology_move_run ORDER BY started_at DESC LIMIT 1) r,
@@ -66,7 +67,7 @@ SELECT r.run_id, r.finished_at IS NOT NULL AS finished, CASE WHEN r.undoes IS NU
                           WHERE l.topology_code IS DISTINCT FROM g.topology_code) END
 
 -- name: topology_move_batch
--- Do the next batch of a run under its fencing token.
+-- Process the next batch of a run. The run proves its lock by the fencing token.
 SELECT wallet.topology_move_batch(%(run_id)s::text, %(token)s::bigint, %(by)s::text,
                                   %(document)s::jsonb, %(digest)s::text, %(undoes)s::text,
                                   %(limit)s::integer) AS finished

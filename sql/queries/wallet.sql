@@ -1,9 +1,10 @@
 -- name: wallet_read_state
--- Everything one money decision needs, in one trip.
+-- Read all data for one money decision in a single query.
 SELECT wallet.read_state(%(command)s::jsonb)::text AS state
 
 -- name: wallet_apply_command
--- Make one decided command true, or change nothing; the one path by which money moves.
+-- Write the result of one money decision, or change nothing. Money moves only through this
+-- function.
 SELECT wallet.apply_command(ROW(
     %(brand_id)s, %(player_id)s, %(caller)s, %(route)s, %(request_id)s, %(fingerprint)s,
     %(transaction_id)s, %(canary_token)s,
@@ -17,47 +18,47 @@ SELECT wallet.apply_command(ROW(
     %(records)s)::wallet.command) AS outcome
 
 -- name: wallet_read_states
--- The state for each of many decisions, in the order in which they were named.
+-- Read the data for several money decisions, in the order of the given commands.
 SELECT wallet.read_state(c.wanted)::text AS state
   FROM jsonb_array_elements(%(commands)s::jsonb) WITH ORDINALITY c (wanted, place) ORDER BY c.place
 
 -- name: wallet_apply_commands
--- Make each of many decided commands true or leave it out, in one transaction; the outcomes are in
--- their order.
+-- Write the results of several money decisions in one transaction. A refused command changes
+-- nothing and does not affect the others. The outcomes have the order of the commands.
 SELECT wallet.apply_commands(%(commands)s::jsonb) AS outcomes
 
 -- name: wallet_register_player
--- Create the player's wallet row, or return the currency it has.
+-- Create the player's wallet row if it is missing, and return the player's currency.
 SELECT wallet.register_player(%(brand_id)s::uuid, %(player_id)s::uuid, %(currency)s::text,
                               %(canary)s::boolean) AS currency
 
 -- name: wallet_choose_source
--- Keep what a player wants bets of one provider type to be paid from; tell whether a freeze forbade
--- it.
+-- Store a player's choice of the source that pays for bets of a provider type. The outcome says if
+-- a freeze forbade it.
 SELECT wallet.choose_source(%(choice)s::jsonb) AS outcome
 
 -- name: wallet_create_campaign
--- Make a campaign; tell whether a freeze forbade it, or its code is used.
+-- Create a campaign. The outcome says if a freeze forbade it, or if its code is taken.
 SELECT wallet.create_campaign(%(campaign)s::jsonb) AS outcome
 
 -- name: wallet_funding_choices
--- The choice of a player, per provider type.
+-- A player's chosen source of bets, for each provider type.
 SELECT provider_type, source FROM wallet.wallet_funding_choice
  WHERE brand_id = %(brand_id)s::uuid AND player_id = %(player_id)s::uuid
 
 -- name: wallet_player_of_transaction
--- Find whose cash transaction this is, within one brand.
+-- Find the player of a cash transaction, within one brand.
 SELECT player_id FROM wallet.ledger_transactions
  WHERE tenant_id = %(brand_id)s::uuid AND transaction_id = %(transaction_id)s::uuid
 
 -- name: wallet_player_of_adjustment
--- Find whose account an adjustment is about, within one brand.
+-- Find the player of an adjustment, within one brand.
 SELECT player_id FROM wallet.wallet_adjustment
  WHERE brand_id = %(brand_id)s::uuid AND adjustment_id = %(adjustment_id)s::uuid
 
 -- name: wallet_pair
--- The two documents of a pair; documents of active and superseded versions never change, so callers
--- may keep them.
+-- The two documents of a pair. Callers may cache them, because documents of active and superseded
+-- versions never change.
 SELECT t.document AS topology, p.document AS policy
   FROM wallet.wallet_topology t, wallet.wallet_policy p
  WHERE (t.code, t.version) = (%(topology_code)s::text, %(topology_version)s::integer)
@@ -96,7 +97,7 @@ SELECT code, version, state, saved_by, saved_at, activated_at FROM wallet.wallet
  ORDER BY code, version
 
 -- name: wallet_policies
--- Every saved policy version and the topology it is for.
+-- Every saved policy version and its topology version.
 SELECT policy_key, version, topology_code, topology_version, state, saved_by, saved_at, activated_at
   FROM wallet.wallet_policy ORDER BY policy_key, version
 
@@ -113,7 +114,7 @@ SELECT policy_key, version, topology_code, topology_version FROM wallet.wallet_p
  WHERE state = 'ACTIVE' ORDER BY policy_key
 
 -- name: wallet_save_topology
--- Save a draft; an active or superseded version is left alone and no row comes back (A7-9).
+-- Save a draft. Returns no row and changes nothing if the version was ever active (A7-9).
 INSERT INTO wallet.wallet_topology AS held (code, version, document, saved_by)
 VALUES (%(code)s::text, %(version)s::integer, %(document)s::jsonb, %(saved_by)s::text)
 ON CONFLICT (code, version) DO UPDATE SET document = EXCLUDED.document,
@@ -122,7 +123,7 @@ ON CONFLICT (code, version) DO UPDATE SET document = EXCLUDED.document,
 RETURNING code, version, state
 
 -- name: wallet_save_policy
--- Save a draft; an active or superseded version is left alone and no row comes back (A7-9).
+-- Save a draft. Returns no row and changes nothing if the version was ever active (A7-9).
 INSERT INTO wallet.wallet_policy AS held (policy_key, version, topology_code, topology_version,
                                           document, saved_by)
 VALUES (%(policy_key)s::text, %(version)s::integer, %(topology_code)s::text,
@@ -135,74 +136,73 @@ ON CONFLICT (policy_key, version) DO UPDATE
 RETURNING policy_key, version, state
 
 -- name: wallet_claim_draft
--- Use a request id for saving a draft; no row where it was used before.
+-- Claim a request id for saving a draft. Returns no row if it was claimed before.
 INSERT INTO wallet.wallet_draft_request (caller, path, request_id, payload_sha256)
 VALUES (%(caller)s::text, %(path)s::text, %(request_id)s::text, %(payload_sha256)s::bytea)
 ON CONFLICT DO NOTHING
 RETURNING request_id
 
 -- name: wallet_claimed_draft
--- The document that a request id saved, and its answer.
+-- The digest of the document that a request id saved, and the answer.
 SELECT payload_sha256, answer FROM wallet.wallet_draft_request
  WHERE caller = %(caller)s::text AND path = %(path)s::text AND request_id = %(request_id)s::text
 
 -- name: wallet_keep_draft_answer
--- Keep the answer for a repeat of the request.
+-- Store the answer, so that a repeat of the request gets the same answer.
 UPDATE wallet.wallet_draft_request SET answer = %(answer)s::jsonb
  WHERE caller = %(caller)s::text AND path = %(path)s::text AND request_id = %(request_id)s::text
 
 -- name: wallet_live_references
--- The buckets that money, grants, open stakes and rollings refer to (A7-8).
+-- The buckets that are in use by money, grants, open stakes or rollings (A7-8).
 SELECT topology_code, bucket_type_code, held_by, references_count FROM wallet.live_reference
  ORDER BY 1, 2, 3
 
 -- name: wallet_activation_by_request
--- The answer that an activation request got before.
+-- The activation that an earlier request with this id made.
 SELECT activation_no, topology_code, topology_version, policy_key, policy_version,
        from_topology_code, from_topology_version
   FROM wallet.wallet_activation
  WHERE caller = %(caller)s::text AND request_id = %(request_id)s::text
 
 -- name: wallet_keep_topology
--- One stored topology version, which nobody else may change or activate before this transaction
--- ends.
+-- One stored topology version, locked against changes and activation until this transaction ends.
 SELECT code, version, state, document FROM wallet.wallet_topology
  WHERE code = %(code)s::text AND version = %(version)s::integer
    FOR NO KEY UPDATE
 
 -- name: wallet_keep_policy
--- One stored policy version, which nobody else may change or activate before this transaction ends.
+-- One stored policy version, locked against changes and activation until this transaction ends.
 SELECT policy_key, version, state, topology_code, topology_version, document
   FROM wallet.wallet_policy
  WHERE policy_key = %(policy_key)s::text AND version = %(version)s::integer
    FOR NO KEY UPDATE
 
 -- name: wallet_bound_activation
--- Bound what this transaction may still keep money waiting with: one statement, and the pause
--- before its commit.
+-- Limit how long this transaction can block money commands: by the time of its next statement, and
+-- by its idle time before the commit.
 SELECT set_config('statement_timeout', %(milliseconds)s::text, true),
        set_config('idle_in_transaction_session_timeout', '2s', true)
 
 -- name: wallet_switch_active
--- Make a validated pair the active one and hold the gate until the commit; it must be the next
--- statement's.
+-- Activate a validated pair, and lock the gate row until the commit. Fails unless activation_no is
+-- the next number.
 SELECT wallet.switch_active(%(activation_no)s::bigint, %(topology_code)s::text,
                             %(topology_version)s::integer, %(policy_key)s::text,
                             %(policy_version)s::integer, %(caller)s::text, %(request_id)s::text,
                             %(fence_token)s::bigint) AS activation_no
 
 -- name: wallet_ensure_partitions
--- Make the ledger's partitions of the coming months.
+-- Create the ledger's partitions for the coming months.
 SELECT wallet.ensure_ledger_partitions(%(months_ahead)s::integer) AS made
 
 -- name: wallet_read_fence
--- The level of the fence row, its epoch, and up to which epoch it is settled.
+-- The freeze level and epoch of the gate row, and the newest settled epoch.
 SELECT freeze_level, freeze_epoch, settled_epoch FROM wallet.wallet_gate;
 
 -- name: wallet_raise_freeze
--- Mirror a raised freeze into the fence row; only ever up.
+-- Copy a raised freeze to the gate row. It never lowers the level.
 SELECT wallet.raise_freeze(%(level)s::text, %(epoch)s::bigint) AS epoch;
 
 -- name: wallet_settle_freeze
--- Wait a bounded time until no money command of before the freeze is left.
+-- Wait until all money commands that began before the freeze have ended, but at most patience_ms.
 SELECT wallet.settle_freeze(%(epoch)s::bigint, %(patience_ms)s::integer) AS settled_epoch;
