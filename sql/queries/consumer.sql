@@ -1,8 +1,8 @@
--- A consumer's statements, once for each of sql.owners.CONSUMERS: `{consumer}` is its schema,
--- `{publisher}` the schema whose events it reads. plumbing/events calls them <consumer>_<verb>.
+-- Statements of a consumer of events. `sql.owners` fills them in once for each of CONSUMERS:
+-- `{consumer}` is its schema, and `{publisher}` is the schema whose events it reads.
 
 -- name: {consumer}_consumer_tables
--- Name every table of the consumer, so that a missing one stops the start.
+-- Refer to every table of the consumer. At a process's start this fails if a table is missing.
 SELECT 1 AS present
   FROM {consumer}.{consumer}_inbox, {consumer}.{consumer}_position,
        {consumer}.{consumer}_event_failure, {consumer}.{consumer}_dead_letter,
@@ -10,7 +10,7 @@ SELECT 1 AS present
  WHERE false;
 
 -- name: {consumer}_consumer_beat
--- Say that this copy lives, forget copies that fell silent, and count the live ones.
+-- Write this copy's heartbeat, delete copies without a recent heartbeat, and count live copies.
 WITH beat AS (
     INSERT INTO {consumer}.{consumer}_consumer (holder, seen_at)
     VALUES (%(holder)s, clock_timestamp())
@@ -27,7 +27,7 @@ SELECT 1 + count(*) AS live
    AND seen_at >= clock_timestamp() - make_interval(secs => %(lease_seconds)s);
 
 -- name: {consumer}_consumer_leave
--- Forget a copy that stops, and free its partitions at once.
+-- Delete a copy that stops, and release its partitions at once.
 WITH gone AS (
     DELETE FROM {consumer}.{consumer}_consumer WHERE holder = %(holder)s
 )
@@ -36,22 +36,21 @@ UPDATE {consumer}.{consumer}_partition
  WHERE holder = %(holder)s;
 
 -- name: {consumer}_lease_renew
--- Prolong the leases of this copy. One that expired and that nobody took is still its own.
+-- Renew the leases of this copy. This includes an expired lease that no other copy took.
 UPDATE {consumer}.{consumer}_partition
    SET expires_at = clock_timestamp() + make_interval(secs => %(lease_seconds)s)
  WHERE holder = %(holder)s
 RETURNING partition_no;
 
 -- name: {consumer}_lease_release
--- Give partitions up to copies that have fewer.
+-- Release partitions, so that copies with fewer partitions can take them.
 UPDATE {consumer}.{consumer}_partition
    SET holder = NULL, expires_at = 'epoch'
  WHERE holder = %(holder)s AND partition_no = ANY (%(partitions)s::smallint[]);
 
 -- name: {consumer}_lease_take
--- Take up to so many partitions that nobody holds or whose holder let the lease expire.
--- Materialized, because a subquery may be run again for every row it is joined to, and each run
--- would lock others.
+-- Take up to `limit` partitions without a valid lease. The CTE is MATERIALIZED, because PostgreSQL
+-- may run a plain subquery again for every joined row, and each run would lock other partitions.
 WITH free AS MATERIALIZED (
     SELECT partition_no FROM {consumer}.{consumer}_partition
      WHERE expires_at < clock_timestamp()
@@ -67,14 +66,14 @@ UPDATE {consumer}.{consumer}_partition p
 RETURNING p.partition_no;
 
 -- name: {consumer}_known_events
--- Return the hash of each given event that stands in the publisher's outbox with this id,
--- partition and content.
+-- Return the hash of each given event that is in the publisher's outbox with the same id, partition
+-- and content.
 SELECT hash FROM {publisher}.known_events(%(events)s::jsonb) AS hash;
 
 -- name: {consumer}_claim
--- Claim the player's next event for this transaction, unless the lease was lost, or this event or
--- an earlier one of the player is a dead letter. `position` is the number up to which the player's
--- events were applied.
+-- Claim the player's next event for this transaction. `won` is false if this copy lost the lease,
+-- if the event was applied or is not the next event, or if it waits behind a dead letter.
+-- `position` is the number of the player's last applied event.
 WITH lease AS (
     SELECT FROM {consumer}.{consumer}_partition
      WHERE partition_no = %(partition_no)s AND holder = %(holder)s
@@ -107,7 +106,7 @@ SELECT EXISTS (SELECT FROM lease) AS leased, (SELECT event_no FROM at) AS positi
        EXISTS (SELECT FROM block) AS blocked, EXISTS (SELECT FROM won) AS won;
 
 -- name: {consumer}_event_failed
--- Count a failed try to apply an event and return how many there were.
+-- Count a failed try to apply an event. Returns the number of tries so far.
 INSERT INTO {consumer}.{consumer}_event_failure AS f
        (event_id, brand_id, player_id, tries, last_error)
 VALUES (%(event_id)s, %(brand_id)s, %(player_id)s, 1, %(error)s)
@@ -116,7 +115,7 @@ DO UPDATE SET tries = f.tries + 1, last_error = EXCLUDED.last_error, last_at = n
 RETURNING tries;
 
 -- name: {consumer}_prune_inbox
--- Remove claims of events past their time.
+-- Delete claims of events that are older than `hours`.
 WITH gone AS (
     DELETE FROM {consumer}.{consumer}_inbox
      WHERE ctid = ANY (ARRAY(
@@ -128,8 +127,8 @@ WITH gone AS (
 SELECT count(*) AS gone FROM gone;
 
 -- name: {consumer}_prune_failures
--- Remove counts of failed tries past their time. Their events were applied or dead-lettered long
--- ago.
+-- Delete counts of failed tries that are older than `hours`. By then each event was applied or
+-- became a dead letter.
 WITH gone AS (
     DELETE FROM {consumer}.{consumer}_event_failure
      WHERE event_id = ANY (ARRAY(

@@ -1,9 +1,10 @@
--- Dead letters: a template of statements. `sql.owners` fills it in once for each consumer of
--- CONSUMERS; `{consumer}` is the name of its schema.
+-- Statements for dead letters. `sql.owners` fills them in once for each of CONSUMERS: `{consumer}`
+-- is the name of the consumer's schema.
 
 -- name: {consumer}_dead_letter_add
--- Keep an entry that cannot be applied, or that waits behind a dead letter of its player, if this
--- copy of the process holds the lease of the partition. A repeat changes nothing.
+-- Store a dead letter, if this copy of the process has the lease of the partition. It is an entry
+-- that cannot be applied, or that waits behind a dead letter of its player. A repeat changes
+-- nothing.
 WITH lease AS (
     SELECT FROM {consumer}.{consumer}_partition
      WHERE partition_no = %(partition_no)s AND holder = %(holder)s
@@ -21,8 +22,8 @@ WITH lease AS (
 SELECT EXISTS (SELECT FROM lease) AS leased, EXISTS (SELECT FROM kept) AS kept;
 
 -- name: {consumer}_dead_letter_next
--- The next dead letter that may be dealt with: one whose replay a person asked for, whose discard
--- two persons want, or that only waited for such a one. A player's events go in their order.
+-- The next dead letter to process: a person asked for its replay, a second person confirmed its
+-- discard, or it only waited behind an earlier dead letter. A player's events keep their order.
 SELECT d.dead_letter_id, d.stream, d.entry_id, d.fields,
        d.discard_confirmed_at IS NOT NULL AS discarded, d.reason = 'MALFORMED' AS malformed
   FROM {consumer}.{consumer}_dead_letter d
@@ -36,8 +37,9 @@ SELECT d.dead_letter_id, d.stream, d.entry_id, d.fields,
  LIMIT 1;
 
 -- name: {consumer}_claim_replay
--- Close a dead letter and claim its event for this transaction, while this copy holds the lease. An
--- event that comes too early stays a dead letter. One that was applied before is closed, not won.
+-- Resolve a dead letter and claim its event for this transaction, if this copy has the lease. The
+-- dead letter stays if an earlier event of the player is missing. If the event was applied before,
+-- the dead letter is resolved, and `won` is false.
 WITH lease AS (
     SELECT FROM {consumer}.{consumer}_partition
      WHERE partition_no = %(partition_no)s AND holder = %(holder)s
@@ -70,7 +72,7 @@ SELECT EXISTS (SELECT FROM lease) AS leased, EXISTS (SELECT FROM resolved) AS re
        EXISTS (SELECT FROM won) AS won;
 
 -- name: {consumer}_drop_malformed
--- Close a discarded entry that is no event, while this copy holds the lease.
+-- Resolve a discarded entry that is not a valid event, if this copy has the lease.
 WITH lease AS (
     SELECT FROM {consumer}.{consumer}_partition
      WHERE partition_no = %(partition_no)s AND holder = %(holder)s
@@ -82,14 +84,15 @@ WITH lease AS (
 SELECT EXISTS (SELECT FROM lease) AS leased;
 
 -- name: {consumer}_replay_failed
--- Keep why a replay failed. The event blocks its player until a person asks again.
+-- Store the error of a failed replay. The event blocks its player until a person asks for a replay.
 UPDATE {consumer}.{consumer}_dead_letter
    SET reason = CASE reason WHEN 'MALFORMED' THEN reason ELSE 'FAILED' END, error = %(error)s,
        tries = tries + 1, replay_requested_at = NULL
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL;
 
 -- name: {consumer}_request_replay
--- Ask for a dead letter to be tried again. No row comes back unless it is open and failed itself.
+-- Request a replay. Returns no row if the dead letter is resolved, if its discard is confirmed, or
+-- if it only waits behind another dead letter.
 UPDATE {consumer}.{consumer}_dead_letter
    SET replay_requested_at = coalesce(replay_requested_at, now()), replay_requested_by = %(by)s
  WHERE dead_letter_id = %(dead_letter_id)s AND resolved_at IS NULL
@@ -98,8 +101,8 @@ UPDATE {consumer}.{consumer}_dead_letter
 RETURNING dead_letter_id;
 
 -- name: {consumer}_request_discard
--- Ask for an event never to be applied. The first request with its reason stands until it is
--- confirmed.
+-- Request a discard, so that the event is never applied. Returns no row if a discard was requested
+-- before; the first request and its reason stay.
 UPDATE {consumer}.{consumer}_dead_letter
    SET discard_reason = %(reason)s, discard_requested_by = %(by)s,
        discard_requested_key = %(key)s, discard_requested_at = now()
@@ -109,7 +112,8 @@ UPDATE {consumer}.{consumer}_dead_letter
 RETURNING dead_letter_id;
 
 -- name: {consumer}_confirm_discard
--- Confirm a discard as a second person, of another name and key. The consumer carries it out.
+-- Confirm a discard as a second person with another name and key. The consumer carries it out
+-- later.
 UPDATE {consumer}.{consumer}_dead_letter
    SET discard_confirmed_by = %(by)s, discard_confirmed_key = %(key)s,
        discard_confirmed_at = now(), replay_requested_at = NULL
@@ -118,7 +122,7 @@ UPDATE {consumer}.{consumer}_dead_letter
 RETURNING dead_letter_id;
 
 -- name: {consumer}_dead_letter
--- One dead letter, and the earliest of its player's that it waits behind.
+-- One dead letter, and the player's earliest dead letter that it waits behind.
 SELECT d.dead_letter_id, d.reason, d.resolved_at, d.event_id, d.event_no, d.event_type,
        d.brand_id, d.player_id, d.error, d.discard_reason, d.discard_requested_by,
        d.discard_requested_key, d.discard_confirmed_by,

@@ -1,19 +1,18 @@
--- An outbox's statements, once for each of sql.owners.PUBLISHERS: `{publisher}` is its schema. The
--- comparison for lost events is loaded once for each consumer of it, `{consumer}`.
--- plumbing/events calls them <publisher>_outbox_<verb>.
+-- Statements of an outbox. `sql.owners` fills them in once for each of PUBLISHERS: `{publisher}` is
+-- the name of its schema. A statement with `{consumer}` is filled in once for each consumer.
 
 -- name: {publisher}_outbox_tables
--- Name every table of the outbox, so that a missing one stops the start.
+-- Refer to every table of the outbox. At a process's start this fails if a table is missing.
 SELECT 1 AS present FROM {publisher}.{publisher}_outbox, {publisher}.{publisher}_outbox_partition
  WHERE false;
 
 -- name: {publisher}_outbox_waiting
--- Whether any event waits to be published: the idle publisher's whole cost.
+-- Whether any event waits to be published. An idle publisher runs only this query.
 SELECT EXISTS (SELECT FROM {publisher}.{publisher}_outbox WHERE published_at IS NULL) AS waiting;
 
 -- name: {publisher}_outbox_lease
--- Lock the waiting partition that was served longest ago, passing over those another publisher
--- serves; locked until commit.
+-- Lock the partition with unpublished events that was served longest ago, until the commit. Skip
+-- partitions that another publisher has locked.
 SELECT p.partition_no
   FROM {publisher}.{publisher}_outbox_partition p
  WHERE EXISTS (SELECT FROM {publisher}.{publisher}_outbox o
@@ -23,8 +22,8 @@ SELECT p.partition_no
    FOR UPDATE OF p SKIP LOCKED;
 
 -- name: {publisher}_outbox_rows
--- The oldest unpublished events of a leased partition, as the text that goes into the stream. A
--- statement of its own, after the lease: its snapshot sees what the lease's last holder committed.
+-- The oldest unpublished events of a locked partition, as texts for the stream. This must be a
+-- separate statement after the lock, so that its snapshot includes the last publisher's commit.
 SELECT outbox_id, event_id::text, event_type, brand_id::text, player_id::text, player_version::text,
        event_no::text,
        schema_version::text, to_char(occurred_at AT TIME ZONE 'UTC',
@@ -36,8 +35,8 @@ SELECT outbox_id, event_id::text, event_type, brand_id::text, player_id::text, p
  LIMIT %(limit)s;
 
 -- name: {publisher}_outbox_published
--- Mark events as published, with their entries and their places in the order of publishing. The
--- lease on the partition is held, so a number that is given is committed before the next one.
+-- Mark events as published, with their stream entries and publication numbers. The caller has
+-- locked the partition, so publication numbers are committed in their order.
 WITH served AS (
     UPDATE {publisher}.{publisher}_outbox_partition
        SET last_served = clock_timestamp(),
@@ -54,8 +53,8 @@ UPDATE {publisher}.{publisher}_outbox o
  WHERE o.outbox_id = e.outbox_id;
 
 -- name: {publisher}_outbox_failed
--- Count a failed try of the oldest event, which holds the others up, and let other partitions go
--- first next time.
+-- Count a failed try of the partition's oldest event, and move the partition to the end of the
+-- queue.
 WITH served AS (
     UPDATE {publisher}.{publisher}_outbox_partition SET last_served = clock_timestamp()
         WHERE partition_no = %(partition_no)s
@@ -63,16 +62,16 @@ WITH served AS (
 UPDATE {publisher}.{publisher}_outbox SET attempts = attempts + 1 WHERE outbox_id = %(outbox_id)s;
 
 -- name: {publisher}_outbox_backlog
--- How many events wait, and for how many seconds the oldest has.
+-- The number of unpublished events, and the age of the oldest in seconds.
 SELECT count(*) AS depth,
        COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - min(occurred_at)), 0)::float8 AS age_seconds
   FROM {publisher}.{publisher}_outbox
  WHERE published_at IS NULL;
 
 -- name: {publisher}_outbox_unapplied_by_{consumer}
--- A page of a partition's published events, in the order of publishing, and which of them a
--- consumer lacks. Always at least one row: `page_end` and `page_rows` tell of the page, the rest is
--- NULL where nothing lacks.
+-- Look at a page of a partition's published events, in order of publication, and return the events
+-- that the consumer has not applied. There is always one row with the end and size of the page; its
+-- other columns are NULL if no event is lacking.
 WITH page AS MATERIALIZED (
     SELECT publication_no, event_id, brand_id, player_id, event_no, entry_id, resends
       FROM {publisher}.{publisher}_outbox
@@ -101,9 +100,9 @@ SELECT g.page_end, g.page_rows, lacking.publication_no, lacking.event_id, lackin
  ORDER BY lacking.publication_no;
 
 -- name: {publisher}_outbox_resend_to_{consumer}
--- Of events that the stream does not hold: those that are still lacking, and which of them are
--- published again now, each under its own id. One that was sent again before waits longer each
--- time, so that an event nobody can take is not sent without end.
+-- Publish events again that the stream has lost and the consumer has not applied. Each keeps its
+-- event id. The wait doubles with each resend, so that a hopeless event does not flood the stream.
+-- Returns the lacking events, and which of them are published again now.
 WITH given AS MATERIALIZED (
     SELECT o.event_id, o.brand_id, o.player_id, o.event_no, o.publication_no,
            o.resends = 0
@@ -132,16 +131,16 @@ SELECT l.event_id, r.event_id IS NOT NULL AS resent
   LEFT JOIN resent r USING (event_id);
 
 -- name: {publisher}_outbox_behind
--- The partitions of which something was published that is not known to be applied: the idle
--- comparison's whole question.
+-- The partitions with published events that may not be applied yet. An idle comparison runs only
+-- this query.
 SELECT partition_no FROM {publisher}.{publisher}_outbox_partition
  WHERE published_no > applied_no
  ORDER BY partition_no;
 
 -- name: {publisher}_outbox_compared
--- Note how far every consumer has every event, and how many events are missing. Events on their way
--- again count until they are applied. A partition that is being published is noted the next time:
--- nobody waits for a lease here.
+-- Store, for each partition, the number up to which all consumers applied all events, and the
+-- number of missing events. Events that are being published again count as missing. The statement
+-- skips partitions that a publisher has locked; the next comparison stores them.
 WITH seen AS (
     SELECT * FROM unnest(%(partition_nos)s::smallint[], %(applied_nos)s::bigint[],
                          %(missing)s::bigint[])
