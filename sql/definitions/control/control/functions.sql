@@ -1,11 +1,12 @@
--- Freeze layers, the run lock and the count of changes.
+-- Functions for freeze layers, the run lock and the change counter.
 
 CREATE OR REPLACE FUNCTION control.strictness(p_level text) RETURNS integer
 LANGUAGE sql IMMUTABLE AS $$
     SELECT array_position(ARRAY['open', 'ingress', 'sealed'], p_level)
 $$;
 
--- Refuse an overtaken token; the row stays locked until the act has committed.
+-- Raise an error unless this run holds the lock under this token. The lock's row stays locked until
+-- the transaction ends, so no other run can take the lock before.
 CREATE OR REPLACE FUNCTION control.hold_lock(p_run_id text, p_token bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = control, pg_temp AS $$
 BEGIN
@@ -23,7 +24,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Bring the state to the strictest layer under a new epoch, and keep the change in the history.
+-- Set the freeze level to the level of the strictest layer, under a new epoch, and write the change
+-- to the history.
 CREATE OR REPLACE FUNCTION control.restate_freeze(p_effect_id text, p_run_id text, p_reason text,
                                                   p_by text)
 RETURNS control.freeze_state LANGUAGE plpgsql SET search_path = control, pg_temp AS $$
@@ -43,7 +45,8 @@ BEGIN
     RETURN state;
 END $$;
 
--- Refuse an act that was decided on another freeze than today's. NULL: the caller knows none.
+-- Raise an error if the freeze epoch has changed since the caller read it. A NULL epoch skips the
+-- check.
 CREATE OR REPLACE FUNCTION control.hold_epoch(p_known bigint, p_state control.freeze_state)
 RETURNS void
 LANGUAGE plpgsql SET search_path = control, pg_temp AS $$
@@ -55,9 +58,10 @@ BEGIN
     END IF;
 END $$;
 
--- Raise the freeze by a layer of this run. It needs no lock: the brake works while a run holds it.
--- Each run has a layer of its own, also beside another one of the same person. A repeat changes
--- nothing; `epoch` is the first call's and `present` is today's.
+-- Add a freeze layer of this run. The function needs no run lock, because a freeze must work while
+-- another run holds it. Each run has one layer, even if the same person has another layer.
+-- A repeat of an effect changes nothing. `epoch` is then the epoch of the first call, and `present`
+-- is the present epoch.
 CREATE OR REPLACE FUNCTION control.raise_freeze(p_effect_id text, p_run_id text, p_owner text,
                                                 p_level text, p_reason text, p_by text,
                                                 p_known bigint DEFAULT NULL)
@@ -90,10 +94,10 @@ BEGIN
     RETURN QUERY SELECT state.epoch, state.level, state.epoch, true;
 END $$;
 
--- Lift the layers of this run, the layers that it took over or takes over with `p_take_over`, and
--- with `p_owner` a person's layers. Layers of others stay. RB004 when none is its own while others
--- are there. `p_change_no` is the platform's change that was verified, and must still be the
--- newest; NULL: nothing was verified, because no level is wanted.
+-- Lift the layers of this run, the layers that it has taken over, the layers of run `p_take_over`,
+-- and the layers of person `p_owner`. Other layers stay. Raises RB004 if the caller has no layer
+-- while the platform is frozen. `p_change_no` is the change number that was verified; it must still
+-- be the newest. It may be NULL only if the platform is not frozen.
 CREATE OR REPLACE FUNCTION control.lift_freeze(p_effect_id text, p_run_id text, p_token bigint,
                                                p_owner text, p_reason text, p_by text,
                                                p_take_over text, p_known bigint, p_change_no bigint)
@@ -136,7 +140,7 @@ BEGIN
     RETURN QUERY SELECT state.epoch, state.level, state.epoch, true;
 END $$;
 
--- Take over the layers of a run that has ended or died, so that the run in charge may lift them.
+-- Take over the layers of a run that has ended or died, so that this run can lift them.
 CREATE OR REPLACE FUNCTION control.take_over_freeze(p_effect_id text, p_run_id text, p_token bigint,
                                                     p_from text, p_by text, p_known bigint)
 RETURNS TABLE (epoch bigint, level text, present bigint, applied boolean)
@@ -162,7 +166,8 @@ BEGIN
     RETURN QUERY SELECT state.epoch, state.level, state.epoch, true;
 END $$;
 
--- Count a change of the platform. Anybody who changes it may say so: it only takes proofs away.
+-- Count one change of the platform. The function needs no lock, because a change can only make
+-- verifications invalid.
 CREATE OR REPLACE FUNCTION control.note_change(p_what text, p_by text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = control, pg_temp AS $$
     UPDATE control.platform_change

@@ -1,4 +1,5 @@
--- Every statement of game_service writes a callback or a win, and with it what else it writes.
+-- Triggers on these two tables are enough, because each statement of game_service that writes also
+-- writes a callback or a win.
 CREATE OR REPLACE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON game.callback
     FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
 CREATE OR REPLACE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON game.win

@@ -1,8 +1,9 @@
 -- Legacy players, for tests and demonstrations.
 
--- Create `p_count` legacy players over 20 tenants, the same ones every time; does nothing where the
--- first one exists. One in 399 (a number that meets every tenant and currency) cannot be converted:
--- NULL, negative, or a place too many.
+-- Create `p_count` legacy players over 20 tenants. The players are always the same. The function
+-- does nothing if the first player exists. Every 399th player has a balance that cannot be
+-- converted: NULL, negative, or with too many decimal places. With this number, such players exist
+-- in every tenant and currency.
 CREATE OR REPLACE FUNCTION player.seed_legacy_players(p_count integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = player, pg_temp AS $$
 DECLARE
@@ -33,7 +34,7 @@ BEGIN
            CASE WHEN n % 399 <> 0 THEN available * (10::numeric ^ -exponent)::numeric(20, 8)
                 WHEN n / 399 % 3 = 0 THEN NULL
                 WHEN n / 399 % 3 = 1 THEN -1 - available
-                -- by itself, ^ shows as many places as the version likes
+                -- round() fixes the number of places, which depends on the server's version for ^.
                 ELSE available + round(10::numeric ^ -(exponent + 1), exponent + 1) END,
            CASE WHEN n % 10 = 0 THEN held * (10::numeric ^ -exponent)::numeric(20, 8) ELSE 0 END,
            '2024-01-01 00:00:00+00'::timestamptz + n * interval '7 minutes'

@@ -1,6 +1,6 @@
--- Wagering requirements: what rolling_service offers to the wallet, and what it keeps of its rows.
+-- Functions of rolling_service: event payloads, seals of its rows, and functions for the wallet.
 
--- The payload of ROLLING_COMPLETED and ROLLING_CANCELED; amounts are minor units as strings.
+-- Build the payload of ROLLING_COMPLETED and ROLLING_CANCELED. Amounts are minor units as strings.
 CREATE OR REPLACE FUNCTION rolling.closed_payload(r rolling.player_rolling) RETURNS jsonb
 LANGUAGE sql STABLE
 RETURN jsonb_build_object(
@@ -11,8 +11,8 @@ RETURN jsonb_build_object(
     'turnover', r.turnover::text, 'reference_id', r.reference_id, 'coupon_log_id', r.coupon_log_id,
     'closed_by', r.closed_by);
 
--- The brand's completion ratio, for the wallet when it opens a rolling: its own bound on turnover
--- must follow the brand's rule (ADR 20).
+-- Return the brand's completion ratio. The wallet needs it when it opens a rolling, because it
+-- keeps its own bound of the turnover (ADR 20).
 CREATE OR REPLACE FUNCTION rolling.completion_ratio(p_brand uuid) RETURNS integer
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp AS $$
 BEGIN
@@ -20,8 +20,8 @@ BEGIN
                       WHERE brand_id = p_brand), 10000);
 END $$;
 
--- Keep what a service writes. A superuser's own statement is not kept, so the row differs from its
--- seal; no service acts on such a row.
+-- Store a copy of each row that a service writes in the row's column `seal`. A statement of a
+-- superuser does not update the seal, so the row then differs from it, and no service uses the row.
 CREATE OR REPLACE FUNCTION rolling.seal_row() RETURNS trigger
 LANGUAGE plpgsql SET search_path = rolling, pg_temp SET TimeZone = 'UTC' AS $$
 BEGIN
@@ -38,15 +38,16 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- For the wallet's reconciliation, which only reads: rollings that were made or changed in these
--- times, each with what was counted for it.
+-- Return rollings that were made or changed in these times, each with the sum of its counted bets.
+-- The wallet's reconciliation reads them.
 CREATE OR REPLACE FUNCTION rolling.rollings_between(p_recent timestamptz, p_from timestamptz,
                                                     p_to timestamptz)
 RETURNS TABLE (rolling_id uuid, brand_id uuid, player_id uuid, held jsonb, seal jsonb,
                turnover bigint, counted bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET TimeZone = 'UTC' AS $$
     SELECT r.rolling_id, r.brand_id, r.player_id, to_jsonb(r) - 'seal', r.seal, r.turnover,
-           -- Turnover that a rollback could not take back any more stays counted, and is a finding.
+           -- A rollback after the completion cannot lower the turnover. The reversed amount then
+           -- still counts, and a finding records it.
            (SELECT coalesce(sum(t.amount), 0)::bigint FROM rolling_turnover t
              WHERE t.rolling_id = r.rolling_id
                AND (t.reversed_at IS NULL
@@ -58,7 +59,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET Time
        OR (r.created_at >= p_from AND r.created_at < p_to)
 $$;
 
--- The turnover that bets counted in these times.
+-- Return the turnover rows that were counted in these times. The wallet's reconciliation reads
+-- them.
 CREATE OR REPLACE FUNCTION rolling.turnover_between(p_recent timestamptz, p_from timestamptz,
                                                     p_to timestamptz)
 RETURNS TABLE (rolling_id uuid, authorization_id text, brand_id uuid, player_id uuid, amount bigint,
@@ -70,8 +72,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET Time
      WHERE t.counted_at >= p_recent OR (t.counted_at >= p_from AND t.counted_at < p_to)
 $$;
 
--- The fate of an event of the wallet that asked for a rolling: whether it was received and not
--- discarded, the rolling, and whether its end is still to be told.
+-- For a ROLLING_REQUIRED event, return whether it was received and not discarded, the rolling, and
+-- whether a call about the rolling's end is still queued for the wallet.
 CREATE OR REPLACE FUNCTION rolling.answer_to(p_event uuid, p_rolling uuid, OUT received boolean,
                                              OUT held jsonb, OUT is_due boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET TimeZone = 'UTC' AS $$
@@ -83,11 +85,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = rolling, pg_temp SET Time
            EXISTS (SELECT FROM rolling_retry q WHERE q.rolling_id = p_rolling)
 $$;
 
--- rolling_service's part, offered to the wallet's owner alone: lead these rollings of a player to
--- other buckets, and answer what their records said before. p_rollings: [{rolling_id,
--- topology_code, bucket_type_code, provider_types}]. A live rolling that is not named and still
--- counts in the topology that is left means that the two services do not agree: then nothing is
--- moved.
+-- Move rollings of a player to other buckets during a topology move, and return their former
+-- buckets. p_rollings is [{rolling_id, topology_code, bucket_type_code, provider_types}]. Only the
+-- wallet's owner may call the function. It raises RB003 if rolling_service and the wallet disagree:
+-- a given rolling is unknown, or another live rolling of the player is left in p_left_code.
 CREATE OR REPLACE FUNCTION rolling.lead_rollings(p_brand uuid, p_player uuid, p_rollings jsonb,
                                                  p_left_code text, p_restore_epoch bigint)
 RETURNS jsonb

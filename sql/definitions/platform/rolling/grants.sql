@@ -1,4 +1,5 @@
--- Beside what every consumer may do. The owner of what the wallet calls cannot log in.
+-- Rights of the schema rolling beyond those of every consumer. rolling_owner owns the functions
+-- that the wallet calls, and cannot log in.
 ALTER FUNCTION rolling.completion_ratio(uuid) OWNER TO rolling_owner;
 ALTER FUNCTION rolling.rollings_between(timestamptz, timestamptz, timestamptz)
     OWNER TO rolling_owner;
@@ -8,7 +9,7 @@ ALTER FUNCTION rolling.answer_to(uuid, uuid) OWNER TO rolling_owner;
 ALTER FUNCTION rolling.lead_rollings(uuid, uuid, jsonb, text, bigint) OWNER TO rolling_owner;
 GRANT SELECT ON rolling.brand_config, rolling.player_rolling, rolling.rolling_turnover,
     rolling.rolling_finding, rolling.rolling_inbox, rolling.rolling_retry TO rolling_owner;
--- It may change of a rolling where it counts, and nothing else.
+-- rolling_owner may change in which bucket a rolling counts, and nothing else.
 GRANT UPDATE (topology_code, bucket_type_code, provider_types, revision, restore_epoch, updated_at)
     ON rolling.player_rolling TO rolling_owner;
 

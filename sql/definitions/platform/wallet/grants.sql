@@ -1,4 +1,5 @@
--- Owners and callers of functions. No role that can log in may write a table of money.
+-- Owners of the wallet's objects, and rights of the roles. No role that can log in may write a
+-- table of money.
 DO $$
 DECLARE
     item record;
@@ -20,18 +21,18 @@ END $$;
 GRANT USAGE ON SCHEMA wallet TO wallet_service, wallet_worker, rubyops_read, rubyops_ops,
     player_service, gateway, admin_service;
 GRANT SELECT ON ALL TABLES IN SCHEMA wallet TO wallet_service, rubyops_read, rubyops_ops;
--- The service does not read records of the operators' acts.
+-- wallet_service may not read the records of operators' acts.
 REVOKE SELECT ON wallet.backfill_run, wallet.backfill_error, wallet.backfill_candidate,
     wallet.topology_move_run, wallet.topology_move_leg, wallet.topology_move_reference,
     wallet.topology_move_conflict FROM wallet_service;
 
--- wallet_service: money, by functions alone.
+-- wallet_service: money, only through functions.
 GRANT EXECUTE ON FUNCTION wallet.read_state(jsonb), wallet.apply_command(wallet.command),
     wallet.apply_commands(jsonb), wallet.choose_source(jsonb), wallet.create_campaign(jsonb),
     wallet.register_player(uuid, uuid, text, boolean),
     wallet.switch_active(bigint, text, integer, text, integer, text, text, bigint),
     wallet.ensure_ledger_partitions(integer) TO wallet_service;
--- Drafts only: the states of documents are moved by switch_active.
+-- wallet_service may write drafts. Only switch_active changes the state of a document.
 GRANT INSERT (code, version, document, saved_by), UPDATE (document, saved_by, saved_at)
     ON wallet.wallet_topology TO wallet_service;
 GRANT INSERT (policy_key, version, topology_code, topology_version, document, saved_by),
@@ -46,7 +47,7 @@ GRANT UPDATE ON wallet.wallet_reconciliation_turn TO wallet_service;
 GRANT UPDATE (verified_at) ON wallet.wallet_ledger_seal TO wallet_service;
 GRANT EXECUTE ON FUNCTION wallet.walk_ledger(text, integer), wallet.fold_counters(),
     wallet.seal_month(text) TO wallet_service;
--- Roles that may read the tables may compare them.
+-- Roles that may read the tables may also run the comparisons.
 GRANT EXECUTE ON FUNCTION wallet.compare_accounts(text), wallet.month_digest(text),
     wallet.explain_drift(uuid, uuid, text, bigint, bigint, bytea),
     wallet.compare_records(text, text), wallet.comparisons(), wallet.compare_sealed(text),
@@ -74,7 +75,7 @@ GRANT SELECT, UPDATE ON wallet.wallet_outbox_partition TO wallet_worker;
 GRANT EXECUTE ON FUNCTION wallet.prune_outbox(interval, integer),
     wallet.prune_idempotency(interval, integer) TO wallet_worker;
 
--- Operators, and the roles that carry out an operator's acts under the wallet's fence.
+-- Operators, and services that carry out an operator's act under the fence.
 GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint), wallet.note_change(bigint)
     TO rubyops_ops, wallet_service;
 GRANT EXECUTE ON FUNCTION wallet.hold_fence(bigint) TO player_service;
@@ -88,7 +89,7 @@ GRANT EXECUTE ON FUNCTION wallet.advance_fence(bigint),
     wallet.topology_move_batch(text, bigint, text, jsonb, text, text, integer) TO rubyops_ops;
 GRANT EXECUTE ON FUNCTION wallet.topology_move_obstacles(jsonb) TO rubyops_read, rubyops_ops;
 
--- A seal stops what is not asked for: loops that begin something by themselves, an operator's seed.
+-- Loops of wallet_worker and an operator's seed of players call hold_unsealed to stop under a seal.
 GRANT EXECUTE ON FUNCTION wallet.hold_unsealed() TO wallet_worker, rubyops_ops;
--- The two processes that meet a canary's token first refuse one that is no pass.
+-- gateway and admin_service receive canary tokens from clients, and refuse invalid ones.
 GRANT EXECUTE ON FUNCTION wallet.knows_pass(text, uuid, uuid) TO gateway, admin_service;

@@ -1,19 +1,19 @@
--- Triggers of the wallet's tables. Functions make the triggers of a ledger's partition, with the
--- partition and with the seal of its month; no file takes them away.
+-- Triggers of the wallet's tables. Functions create the triggers of ledger partitions, so these are
+-- not in this file.
 
 CREATE OR REPLACE TRIGGER protect_document BEFORE UPDATE OR DELETE ON wallet.wallet_topology
     FOR EACH ROW EXECUTE FUNCTION wallet.protect_document();
 CREATE OR REPLACE TRIGGER protect_document BEFORE UPDATE OR DELETE ON wallet.wallet_policy
     FOR EACH ROW EXECUTE FUNCTION wallet.protect_document();
 
--- PostgreSQL replaces no constraint trigger.
+-- PostgreSQL has no CREATE OR REPLACE for a constraint trigger.
 DROP TRIGGER IF EXISTS closed_grant_is_empty ON wallet.wallet_coupon_grant;
 CREATE CONSTRAINT TRIGGER closed_grant_is_empty
     AFTER INSERT OR UPDATE ON wallet.wallet_coupon_grant DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION wallet.refuse_money_in_closed_grant();
 
--- AFTER, because a row trigger BEFORE locks the row for every bet, even for one that changes none
--- of these columns.
+-- This is an AFTER trigger, because a BEFORE row trigger would lock the row for every bet, even if
+-- the bet changes none of these columns.
 CREATE OR REPLACE TRIGGER version_follows
     AFTER UPDATE OF currency, status, canary ON wallet.wallet_player
     FOR EACH ROW EXECUTE FUNCTION wallet.move_player_version();
@@ -21,7 +21,7 @@ CREATE OR REPLACE TRIGGER version_follows
 CREATE OR REPLACE TRIGGER seal BEFORE INSERT OR UPDATE OR DELETE ON wallet.wallet_turnover
     FOR EACH ROW EXECUTE FUNCTION wallet.seal_turnover();
 
--- Rows that nobody may change.
+-- Tables whose rows no role may change.
 SELECT wallet.make_immutable('wallet.wallet_counter_entry');
 SELECT wallet.make_immutable('wallet.wallet_lock');
 SELECT wallet.make_immutable('wallet.wallet_win');
@@ -30,10 +30,10 @@ SELECT wallet.make_immutable('wallet.wallet_record_seal');
 CREATE OR REPLACE TRIGGER immutable_table BEFORE TRUNCATE ON wallet.wallet_ledger
     FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_change();
 ALTER TABLE wallet.wallet_ledger ENABLE ALWAYS TRIGGER immutable_table;
--- The first months of a new ledger.
+-- A new ledger needs its first partitions.
 SELECT wallet.ensure_ledger_partitions(6);
 
--- Sealed means sealed (contract/seal.py).
+-- Tables that services may not write under a seal of money (contract/seal.py).
 CREATE OR REPLACE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON wallet.wallet_topology
     FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
 CREATE OR REPLACE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON wallet.wallet_policy
@@ -41,8 +41,8 @@ CREATE OR REPLACE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON wallet.w
 CREATE OR REPLACE TRIGGER unsealed BEFORE INSERT OR UPDATE OR DELETE ON wallet.wallet_draft_request
     FOR EACH STATEMENT EXECUTE FUNCTION wallet.refuse_sealed();
 
--- Records that decide money: what is sealed of each stands in wallet.sealed_kinds, and a trigger
--- names every column but the unsealed ones.
+-- Triggers that seal records. wallet.sealed_kinds lists the sealed columns. A trigger with a list
+-- of columns must name all of them, without the unsealed columns.
 CREATE OR REPLACE TRIGGER seal
     AFTER INSERT OR UPDATE OF brand_id, player_id, currency, status, canary, created_at
     ON wallet.wallet_player FOR EACH ROW EXECUTE FUNCTION wallet.seal_record();

@@ -1,4 +1,4 @@
--- Views, each after those that it reads.
+-- The wallet's views. Each view follows the views that it reads.
 
 CREATE OR REPLACE VIEW wallet.wallet_account AS
     SELECT brand_id, player_id, account, currency, balance::bigint AS balance, version, hash
@@ -11,8 +11,8 @@ CREATE OR REPLACE VIEW wallet.wallet_account AS
     UNION ALL SELECT brand_id, player_id, account, currency, balance::bigint AS balance, version,
         hash FROM wallet.wallet_coupon_grant;
 
--- Every (topology, bucket) that money, a grant, an open stake or a rolling obligation refers to
--- (A7-8), with how many do.
+-- Every bucket that is in use by money, a grant, an open stake or a rolling obligation (A7-8), with
+-- the number of uses.
 CREATE OR REPLACE VIEW wallet.live_reference AS
     SELECT topology_code, bucket_type_code, 'balance' AS held_by, count(*) AS references_count
       FROM wallet.wallet_bucket WHERE balance <> 0 GROUP BY 1, 2
@@ -29,7 +29,7 @@ CREATE OR REPLACE VIEW wallet.live_reference AS
     SELECT topology_code, bucket_type_code, 'rolling obligation', count(*)
       FROM wallet.wallet_rolling_obligation WHERE state = 'ACTIVE' GROUP BY 1, 2;
 
--- Every ledger row with the hash that its content has.
+-- Every ledger row, with the hash computed from its content.
 CREATE OR REPLACE VIEW wallet.ledger_content AS
     SELECT l.*, wallet.ledger_hash(l.previous_hash, l.brand_id, l.player_id, l.account, l.version,
                                    l.delta, l.balance_after, l.currency, l.command, l.request_id,
@@ -38,8 +38,8 @@ CREATE OR REPLACE VIEW wallet.ledger_content AS
                                    l.created_at) AS content_hash
       FROM wallet.wallet_ledger l;
 
--- Walk every chain in order: versions without a gap, balances that follow from deltas, hashes over
--- the previous row. For one account.
+-- Every ledger row, and whether it is sound: the next version, the right balance, the hash of the
+-- previous row and its own hash. Read it for one account only, because it sorts all rows.
 CREATE OR REPLACE VIEW wallet.ledger_walk AS
     SELECT l.*,
            l.version = lag(l.version, 1, 0::bigint) OVER chain + 1
@@ -49,8 +49,8 @@ CREATE OR REPLACE VIEW wallet.ledger_walk AS
       FROM wallet.ledger_content l
     WINDOW chain AS (PARTITION BY l.brand_id, l.player_id, l.account ORDER BY l.version);
 
--- One row per account that does not agree with its ledger, by a full walk with hashes, with the
--- last row that can be trusted.
+-- Accounts that differ from their ledger, each with its last good ledger row. The view checks all
+-- rows and hashes.
 CREATE OR REPLACE VIEW wallet.ledger_drift AS
     SELECT m.brand_id, m.player_id, m.account, m.currency, e.expected, m.balance AS actual,
            e.last_good_version, e.last_good, e.reason
@@ -59,7 +59,8 @@ CREATE OR REPLACE VIEW wallet.ledger_drift AS
                                         m.hash) e
      WHERE NOT m.sound;
 
--- Sums that each counter-account gave (minus) or took: the running ones, and later entries.
+-- The balance of each counter-account: the running sum plus newer entries. It is negative if the
+-- account gave money.
 CREATE OR REPLACE VIEW wallet.counter_total AS
     SELECT brand_id, currency, account, sum(amount)::bigint AS amount FROM (
         SELECT brand_id, currency, account, amount FROM wallet.wallet_counter_sum
@@ -75,7 +76,8 @@ CREATE OR REPLACE VIEW wallet.counter_total AS
            AND e.restore_epoch > (SELECT restore_epoch FROM wallet.wallet_counter_fold)) part
      GROUP BY brand_id, currency, account;
 
--- Running sums that differ from the entries they were made of: an entry or a sum was changed.
+-- Counter-accounts whose balance differs from the sum of all entries. Then an entry or a running
+-- sum was changed.
 CREATE OR REPLACE VIEW wallet.counter_drift AS
     SELECT brand_id, currency, account, coalesce(e.amount, 0)::bigint AS expected,
            coalesce(t.amount, 0) AS actual
@@ -85,8 +87,8 @@ CREATE OR REPLACE VIEW wallet.counter_drift AS
            USING (brand_id, currency, account)
      WHERE coalesce(e.amount, 0) <> coalesce(t.amount, 0);
 
--- Per brand and currency: what counter-accounts gave equals what players hold and have staked (SPEC
--- 1.3). Points by themselves.
+-- The parts of conservation per brand and currency (SPEC 1.3). `difference` is 0 if the money that
+-- counter-accounts gave equals the players' holdings and open stakes. Points are a currency here.
 CREATE OR REPLACE VIEW wallet.conservation AS
     WITH parts AS (
         SELECT brand_id, currency, 'counter' AS part, account, amount FROM wallet.counter_total
@@ -112,8 +114,8 @@ CREATE OR REPLACE VIEW wallet.conservation AS
            sum(amount) AS difference
       FROM parts GROUP BY brand_id, currency;
 
--- One row per transaction: its ledger rows, its counter-accounts and the stake it opened or closed
--- sum to zero.
+-- One row per transaction. `difference` is the sum of its ledger rows, its counter-account entries
+-- and the stake that it opened or closed. It must be 0.
 CREATE OR REPLACE VIEW wallet.transaction_sum AS
     SELECT transaction_id, currency, sum(delta) AS difference, count(*) AS legs FROM (
         SELECT transaction_id, currency, delta FROM wallet.wallet_ledger
@@ -125,7 +127,7 @@ CREATE OR REPLACE VIEW wallet.transaction_sum AS
                    WHERE first_close_transaction_id IS NOT NULL) leg
      GROUP BY transaction_id, currency;
 
--- Months of the ledger, and when each ended; a month that ended a day ago may be sealed.
+-- The monthly partitions of the ledger, with begin and end, and whether each is sealed.
 CREATE OR REPLACE VIEW wallet.ledger_month AS
     SELECT c.relname::text AS partition,
            to_date(right(c.relname, 6), 'YYYYMM')::timestamp AT TIME ZONE 'UTC' AS begins_at,
@@ -136,9 +138,9 @@ CREATE OR REPLACE VIEW wallet.ledger_month AS
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
      WHERE i.inhparent = 'wallet.wallet_ledger'::regclass;
 
--- Every legacy player: the balances in minor units, whether there is a wallet balance already, and
--- why the player cannot be converted. The preview and the run both read this view, so that they
--- cannot judge a row differently.
+-- Every legacy player with the balances in minor units. `held` says if a wallet balance exists, and
+-- `fault` is the reason why a player cannot be converted. The preview and the run of a backfill
+-- both read this view, so that their results agree.
 CREATE OR REPLACE VIEW wallet.backfill_candidate AS
     SELECT p.tenant_id, p.player_id, p.currency,
            p.balance_real_available * 10::numeric ^ c.exponent AS available,
@@ -169,9 +171,9 @@ CREATE OR REPLACE VIEW wallet.backfill_candidate AS
       LEFT JOIN wallet.wallet_balances w ON w.tenant_id = p.tenant_id AND w.player_id = p.player_id
       LEFT JOIN wallet.wallet_player r ON r.brand_id = p.tenant_id AND r.player_id = p.player_id;
 
--- Everything that happened since a move and forbids its undo: accounts and references that are not
--- as the move left them, and what came into the target topology without it. What canaries did is no
--- obstacle: nobody can verify a move without them.
+-- Changes since a topology move that forbid its undo: accounts and references that differ from the
+-- result of the move, and new money, rollings, grants or bets in the target topology. Changes of
+-- canaries do not count, because a move is verified with canaries.
 CREATE OR REPLACE VIEW wallet.topology_move_conflict AS
 WITH happened AS (
     SELECT l.run_id, l.brand_id, l.player_id, end_of.account AS subject,
@@ -191,8 +193,7 @@ WITH happened AS (
       LEFT JOIN wallet.wallet_rolling_obligation o ON f.kind = 'rolling' AND o.rolling_id = f.id
       LEFT JOIN wallet.wallet_coupon_grant g ON f.kind = 'grant' AND g.grant_id = f.id
       LEFT JOIN wallet.wallet_bonus x ON f.kind = 'bonus' AND x.bonus_id = f.id
-     -- Times are left out: as text they depend on who looks, and of these rows they say nothing
-     -- that the state does not.
+     -- Times are left out, because their text depends on the session's time zone.
      WHERE CASE f.kind WHEN 'rolling' THEN to_jsonb(o) WHEN 'grant' THEN to_jsonb(g)
                 ELSE to_jsonb(x) END
            - ARRAY['created_at', 'closed_at', 'expires_at'] IS DISTINCT FROM f.became

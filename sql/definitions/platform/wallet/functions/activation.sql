@@ -1,7 +1,7 @@
--- Activation takes the gate lock alone, so no money command is half-way through.
+-- Functions for activation. Activation takes the gate lock exclusively, so no money command runs at
+-- the same time.
 
--- Whether a bucket of one topology document is the same in another: its kind, and the provider
--- types it serves.
+-- Whether p_buckets has a bucket with the code, kind and provider types of p_bucket.
 CREATE OR REPLACE FUNCTION wallet.keeps_bucket(p_buckets jsonb, p_bucket jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
     SELECT EXISTS (
@@ -11,9 +11,9 @@ LANGUAGE sql IMMUTABLE AS $$
            AND coalesce(p_bucket->'provider_types', '[]') @> coalesce(b->'provider_types', '[]'))
 $$;
 
--- Whether a topology version would leave anything out of reach, or change what it is for (A7-8).
--- Under the active pair money can reach only the active version's buckets, so where all of these
--- stay as they are nobody needs to look at the money itself.
+-- Whether a topology version lacks a bucket that is in use, or changes its kind or provider types
+-- (A7-8). Money can be only in buckets of the active version. So if the new version keeps all of
+-- these buckets, the function does not look for money.
 CREATE OR REPLACE FUNCTION wallet.strands(p_active_code text, p_active_version integer, p_code text,
                                           p_version integer) RETURNS boolean
 LANGUAGE plpgsql STABLE AS $$
@@ -37,11 +37,11 @@ BEGIN
                                                      AND NOT wallet.keeps_bucket(after, o)));
 END $$;
 
--- Make a pair the active one, if the pair that the caller validated it against still is; RW001 when
--- the world moved on. The gate is held alone from here to the commit, and nothing but this
--- statement runs in between. Money waits as long as this waits for the gate and holds it: the lock
--- time-out below, and the statement time-out that the caller has set, bound both. p_fence_token is
--- the operator's; NULL for a caller that is under no fence.
+-- Activate a pair. Raises RW004 if another activation came in between, or if money is now in a
+-- bucket that the new topology lacks. The gate lock is held exclusively until the commit, which
+-- must follow at once. Money commands wait during this time. The lock timeout below and the
+-- caller's statement timeout limit the wait. p_fence_token is NULL for a caller without a fencing
+-- token.
 CREATE OR REPLACE FUNCTION wallet.switch_active(p_activation_no bigint, p_topology text,
                                                 p_topology_version integer, p_policy text,
                                                 p_policy_version integer, p_caller text,

@@ -1,16 +1,18 @@
--- The one path by which money moves. wallet_service decides in Python on what read_state gave;
--- apply_command makes it so. The helpers have no search_path of their own: only apply_command may
--- call them, and setting it again for each costs a bet. Both keep generic plans: one made for a
--- command's own keys looks cheaper, and would be planned anew for every command. Helpers of a bet
--- are called in expressions, which costs a tenth of a PERFORM; that is why each returns something.
+-- Money moves only through apply_command. wallet_service reads a state with read_state, decides in
+-- Python, and calls apply_command to write the decision.
+--
+-- The helper functions do not set search_path, because setting it for each call would slow a bet
+-- down, and only apply_command may call them. read_state and apply_command force generic plans,
+-- because PostgreSQL would otherwise plan the statements again for each command. The helpers of a
+-- bet return a value, because a call in an expression is ten times cheaper than PERFORM.
 
--- The gate lock is a table lock on wallet_gate: money commands share it (ROW SHARE, which does not
--- even touch shared memory while nobody waits), activation and freezing take it alone (EXCLUSIVE).
--- No login role can take either; readers and dumps disturb neither.
+-- The gate lock is a table lock on wallet_gate. Money commands share it (ROW SHARE, a fast-path
+-- lock), and activation and freezing take it exclusively (EXCLUSIVE). Roles that can log in have no
+-- right to take either. Readers and dumps do not conflict with these modes.
 
--- May this command pass the freeze? Ingress stops what is new; sealed stops all; a canary pass of
--- the run in charge passes both. A token that is no valid pass is refused at every level, so that a
--- caller gains nothing by one that another service believed.
+-- Whether a command may run at the present freeze level. Ingress refuses new business, and sealed
+-- refuses everything. A valid canary pass of the run that holds the fence is accepted at each
+-- level. An invalid token is refused at each level, even at `open`.
 CREATE OR REPLACE FUNCTION wallet.passes_freeze(g wallet.wallet_gate, p_brand uuid, p_player uuid,
                                                 p_canary_token text, p_starts_new boolean)
 RETURNS boolean
@@ -27,8 +29,8 @@ BEGIN
            AND k.expires_at > clock_timestamp());
 END $$;
 
--- Write the records and events that a decision asked for beside its legs and its bet.
--- `p_last_event` is the number that the player's last event has then.
+-- Write the other records and the events of a decision, besides its legs and its bet.
+-- `p_last_event` is the event number of the last of these events.
 CREATE OR REPLACE FUNCTION wallet.put_records(c wallet.command, p_restore_epoch bigint,
                                               p_last_event bigint)
 RETURNS void
@@ -85,10 +87,11 @@ BEGIN
     END IF;
 END $$;
 
--- Apply one decided command, or change nothing. Outcomes: applied, frozen. What the caller has to
--- read again for is an error: RW001 when the player moved on, RW010 when the active pair did, 23505
--- when a twin has claimed the request id. RW011 is final: the request was answered before, and the
--- answer is no longer kept. RW014 refuses a release that no turnover can stand for.
+-- Apply one decided command, or change nothing. Returns the outcome "applied" or "frozen". The
+-- caller must read the state again and decide again after these errors: RW001 (the player's version
+-- changed), RW010 (another pair was activated), 23505 (the request id is used). RW011 is final: the
+-- request was answered before, and the answer was deleted. RW014 refuses to release money whose
+-- turnover is still open.
 CREATE OR REPLACE FUNCTION wallet.apply_command(c wallet.command) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp
     SET plan_cache_mode = force_generic_plan AS $$
@@ -100,12 +103,11 @@ DECLARE
     last_event bigint;
     claimed boolean;
     counted boolean;
-    -- True for a bet of which any field is told, so that one without a state is refused and not
-    -- left out.
+    -- True if any field of the bet is set. So a bet without a state raises an error later.
     of_a_bet boolean := NOT (c.bet IS NULL);
 BEGIN
-    -- Only operators' acts lock the fence: an operator's own command, and a canary's, whose pass
-    -- must be of the run in charge until the commit.
+    -- Only commands of an operator or a canary lock the fence. A canary's pass must stay valid
+    -- until the commit, so no newer run may get the fence before.
     IF c.fence_token IS NOT NULL THEN
         PERFORM 1 FROM wallet_fence FOR UPDATE;
     ELSIF c.canary_token IS NOT NULL THEN
@@ -129,8 +131,8 @@ BEGIN
                                     transaction_id)
     VALUES (c.brand_id, c.caller, c.route, c.request_id, c.fingerprint, c.status, c.body,
             c.transaction_id);
-    -- After the insert, which waits for a prune of the same answer: this statement sees what that
-    -- has claimed.
+    -- This statement must follow the insert above. The insert waits for a concurrent prune of the
+    -- same answer, so this statement sees the claim that the prune wrote.
     UPDATE wallet_player p
        SET version = c.player_version + 1,
            event_no = p.event_no + coalesce(jsonb_array_length(c.records->'events'), 0)
@@ -152,7 +154,7 @@ BEGIN
         PERFORM wallet.open_grants(c);
     END IF;
     stake := wallet.move_legs(c, gate.restore_epoch);
-    -- A condition of its own: one that holds a query is run as a query, for a new bet, too.
+    -- This IF has no subquery, so PL/pgSQL evaluates it without a query for each new bet.
     IF (c.bet).from_state IS NOT NULL THEN
         IF EXISTS (SELECT FROM wallet_turnover t
                     WHERE t.brand_id = c.brand_id AND t.player_id = c.player_id) THEN
@@ -174,12 +176,11 @@ BEGIN
     RETURN '{"outcome": "applied"}';
 END $$;
 
--- Apply many decided commands in one transaction, each for itself: one that cannot be applied is an
--- outcome, and takes nothing of the others with it. At most 50, because past 64 open
--- subtransactions every other snapshot gets slow. Outcomes come in the order of the commands. The
--- caller has put the players in one order, so that two batches cannot wait for each other. A batch
--- that waits for players holds those it has taken, and the gate: after three seconds the rest is
--- left out as if the lock had timed out.
+-- Apply several decided commands in one transaction, each in a subtransaction. A failed command
+-- does not affect the others. The outcomes have the order of the commands. The limit is 50, because
+-- more than 64 open subtransactions slow down all other snapshots. The caller must sort the
+-- commands by player, so that two batches cannot deadlock. A waiting batch holds locks of its
+-- earlier players and the gate lock, so the rest fails after three seconds.
 CREATE OR REPLACE FUNCTION wallet.apply_commands(p_commands jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp
     SET plan_cache_mode = force_generic_plan AS $$
@@ -200,7 +201,7 @@ BEGIN
             END IF;
             outcome := wallet.apply_command(jsonb_populate_record(NULL::wallet.command,
                     p_commands->place));
-            -- Deferred constraints are checked at the end of each command, not of the batch.
+            -- Check deferred constraints after each command, so that only this command fails.
             SET CONSTRAINTS ALL IMMEDIATE;
             SET CONSTRAINTS ALL DEFERRED;
         EXCEPTION WHEN OTHERS THEN
@@ -213,8 +214,9 @@ BEGIN
     RETURN outcomes;
 END $$;
 
--- Register a player and the one currency of the player's wallet; a repeat with the same currency
--- changes nothing. Under a seal only the run in charge registers, and only its canaries.
+-- Register a player with the currency of the wallet, and return the stored currency. A repeat
+-- changes nothing. Under a seal only the run that holds the fence may register a player, and only a
+-- canary.
 CREATE OR REPLACE FUNCTION wallet.register_player(p_brand uuid, p_player uuid, p_currency text,
                                                   p_canary boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$

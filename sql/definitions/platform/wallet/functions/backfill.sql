@@ -1,8 +1,8 @@
--- OPS-01: make the missing wallet balances of legacy players, in batches, with OPENING legs in the
--- ledger (LE-4).
+-- The backfill (OPS-01): create missing wallet balances of legacy players in batches, with ledger
+-- rows against the counter-account OPENING (LE-4).
 
--- Start a run, or find it again: the upper bound is fixed once, so that new players cannot keep it
--- from ending.
+-- Start a run, or return the row of a started run. The last player is fixed at the start, so that
+-- new players do not extend the run.
 CREATE OR REPLACE FUNCTION wallet.backfill_start(p_run_id text, p_tenant uuid)
 RETURNS wallet.backfill_run
 LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
@@ -10,8 +10,8 @@ DECLARE
     run backfill_run;
     nil uuid := '00000000-0000-0000-0000-000000000000';
 BEGIN
-    -- No player has the nil UUID, so a range that begins after it begins before every player: one
-    -- range of the key is one scope.
+    -- The nil UUID is less than the id of every player, so the range starts before the first
+    -- player.
     INSERT INTO backfill_run (run_id, tenant_id, upper_tenant, upper_player, last_tenant,
                               last_player)
     SELECT p_run_id, p_tenant, b.tenant_id, b.player_id, coalesce(p_tenant, nil), nil
@@ -28,8 +28,8 @@ BEGIN
     RETURN run;
 END $$;
 
--- The hash of a first ledger row that opens an account; an account that opens with nothing has no
--- row and no hash.
+-- Return the hash of an account's first ledger row. It is empty for an account that opens with 0,
+-- because such an account gets no ledger row.
 CREATE OR REPLACE FUNCTION wallet.backfill_hash(g wallet.wallet_gate, p_run_id text, p_tenant uuid,
                                                 p_player uuid, p_currency text, p_account text,
                                                 p_amount bigint)
@@ -43,8 +43,8 @@ RETURNS bytea LANGUAGE sql STABLE AS $$
         now()) ELSE '' END
 $$;
 
--- Create what is missing in (after, upto] and return how many. Source rows that are missing here
--- are locked, so that a legacy transaction that is still open cannot make the copy stale.
+-- Create the missing balances of players in the key range (after, upto]. Returns their number. The
+-- source rows are locked, so that a legacy transaction cannot change a balance during the copy.
 CREATE OR REPLACE FUNCTION wallet.backfill_range(p_run_id text, p_after_tenant uuid,
                                                  p_after_player uuid, p_upto_tenant uuid,
                                                  p_upto_player uuid)
@@ -60,8 +60,8 @@ BEGIN
         AND NOT EXISTS (SELECT FROM wallet_balances w
                          WHERE w.tenant_id = p.tenant_id AND w.player_id = p.player_id)
       ORDER BY p.tenant_id, p.player_id FOR SHARE OF p;
-    -- Every later part reads what was really inserted, not the source: a wallet that appeared
-    -- meanwhile is left alone.
+    -- The ledger rows follow from the inserted rows, not from the source. So a balance that was
+    -- created in between gets no second ledger row.
     WITH source AS (
         SELECT c.tenant_id, c.player_id, c.currency, c.status, c.canary,
                c.available::bigint AS available, c.pending::bigint AS pending
@@ -119,8 +119,8 @@ BEGIN
     RETURN made;
 END $$;
 
--- Do one batch and move the checkpoint and the counters in the same transaction. Returns true when
--- nothing is left below the bound.
+-- Process one batch, and update the checkpoint and the counters in the same transaction. Returns
+-- true when the run is finished.
 CREATE OR REPLACE FUNCTION wallet.backfill_batch(p_run_id text, p_token bigint, p_tenant uuid,
                                                  p_limit integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$

@@ -1,7 +1,7 @@
--- Funding choices: what a player wants bets to be paid from.
+-- Funding choices: the source that a player has chosen for bets.
 
--- The choice for one provider type; read_state adds it for authorize, which asks for it by
--- `choice_for`, so that other commands do not pay for it.
+-- Return the choice for one provider type. read_state adds it only if the command has `choice_for`,
+-- because most commands do not need it.
 CREATE OR REPLACE FUNCTION wallet.read_choice(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -11,11 +11,10 @@ BEGIN
            AND f.provider_type = c->>'choice_for'));
 END $$;
 
--- Keep a choice; the newest stands. A repeat changes nothing, so that a late one does not bring an
--- older choice back. It moves no money and starts nothing, so an ingress freeze lets it pass and a
--- seal does not: what is sealed is dumped and restored, and a choice that was confirmed must not be
--- lost with it. Outcomes: kept, repeated, mismatch (another payload), frozen; RW011 as in
--- apply_command.
+-- Store a player's choice in place of an older choice. A repeated request changes nothing, so a
+-- late repeat cannot bring an older choice back. A choice is allowed under an ingress freeze,
+-- because it moves no money. It is refused under a seal, because a restore would lose it. Outcomes:
+-- kept, repeated, mismatch (another payload), frozen. Raises RW011 like apply_command.
 CREATE OR REPLACE FUNCTION wallet.choose_source(c jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -41,7 +40,7 @@ BEGIN
         SELECT i.fingerprint INTO held FROM wallet_idempotency i
          WHERE i.brand_id = (c->>'brand_id')::uuid AND i.caller = c->>'caller'
            AND i.route = c->>'route' AND i.request_id = c->>'request_id';
-        -- A prune may have removed the answer since the insert met it; then its claim is there.
+        -- If a prune has deleted the answer since the insert failed, the claim below is found.
         IF FOUND THEN
             RETURN jsonb_build_object('outcome', CASE WHEN held = payload THEN 'repeated'
                                                       ELSE 'mismatch' END);

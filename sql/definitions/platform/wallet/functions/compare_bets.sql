@@ -1,7 +1,7 @@
--- Bets, counter entries and the events of bets against what was made with them.
+-- Comparisons of bets, counter-account entries and events of bets.
 
--- Bets in those times against their seals, and what they paid against the HOUSE entries of their
--- closes, which are a row of their own.
+-- Compare bets with their seals, and their results with the HOUSE entries of their closes. Returns
+-- a row for each difference.
 CREATE OR REPLACE FUNCTION wallet.compare_bets(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)
@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     SELECT * INTO times FROM wallet.compared_times(p_mode);
     RETURN QUERY
-    -- Materialized, so that each hash is computed once.
+    -- The CTE is MATERIALIZED, so that each hash is computed only once.
     WITH held AS MATERIALIZED (
         SELECT a.*, opening_seal(a.authorization_id, a.brand_id, a.player_id, a.provider_id,
                                  a.provider_type, a.bet_id, a.round_id, a.currency, a.stake,
@@ -66,9 +66,8 @@ BEGIN
        AND j.stake - coalesce(j.payout, j.stake) <> coalesce(j.won, 0);
 END $$;
 
--- The ledger's rows of bets in those times against the bets: each stake's row has its bet and its
--- share of the funding; each HOUSE entry of a close has its closed bet; and every entry of a
--- counter-account is as it was sealed.
+-- Compare ledger rows of stakes with the bets and their funding, and counter-account entries with
+-- their seals. Returns a row for each difference.
 CREATE OR REPLACE FUNCTION wallet.compare_entries(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)
@@ -108,7 +107,8 @@ BEGIN
                                 e.created_at);
 END $$;
 
--- The event of each bet closed in those times against the bet, and events of a bet that never was.
+-- Compare closed bets with their events. Returns a row for each missing, doubled or changed event,
+-- and for each event of a bet that was not closed.
 CREATE OR REPLACE FUNCTION wallet.compare_bet_events(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)

@@ -1,8 +1,8 @@
--- Payments and requests against what was made with them.
+-- Comparisons of payments and of requests.
 
--- Cash, gifts and wins against the entries that paid them: deposits, withdrawals, grants, bonuses,
--- adjustments and wins with their reversals. What is pending is exactly what open withdrawals ask
--- for, beside what a backfill opened with.
+-- Compare deposits, grants, bonuses, adjustments and wins with their counter-account entries, and
+-- withdrawals with their ledger rows. Pending cash must equal the open withdrawals plus the pending
+-- cash from a backfill. Returns a row for each difference.
 CREATE OR REPLACE FUNCTION wallet.compare_payments(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)
@@ -79,8 +79,8 @@ BEGIN
      WHERE c.held <> c.asked + coalesce(b.amount, 0);
 END $$;
 
--- The request behind each movement and each bet of those times: its stored answer, or its claim
--- once that was pruned. Without either a repeat would act again.
+-- Compare movements and bets with their requests. Each needs a stored answer, or a claim once the
+-- answer was pruned. Without both, a repeat of the request would move money again.
 CREATE OR REPLACE FUNCTION wallet.compare_requests(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)
@@ -115,7 +115,7 @@ BEGIN
          WHERE x.requested_at >= times.recent
            OR (x.requested_at >= times.span_from AND x.requested_at < times.span_to)
     ), answered AS (
-        -- An answer is as old as what it answers: both are of one transaction.
+        -- An answer has the time of its movement, because one transaction writes both.
         SELECT i.transaction_id, i.brand_id, i.request_id FROM wallet_idempotency i
          WHERE i.created_at >= times.recent
            OR (i.created_at >= times.span_from AND i.created_at < times.span_to)
@@ -134,8 +134,8 @@ BEGIN
        AND NOT (m.created_at < kept
                 AND EXISTS (SELECT FROM wallet_claim c WHERE c.transaction_id = m.transaction_id))
     UNION ALL
-    -- A tombstone has moved nothing, and a bet of nothing neither: their answers alone tell that
-    -- they were there.
+    -- Tombstones and bets with stake 0 have no ledger row. Only their stored answers prove that the
+    -- record existed.
     SELECT 'wallet_bet_authorization', i.body->>'authorization_id', i.brand_id, NULL, i.body, NULL,
            'the record is gone: the answer that tells of it is there'
       FROM wallet_idempotency i

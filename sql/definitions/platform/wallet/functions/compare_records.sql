@@ -1,14 +1,15 @@
--- Records against what was made with them: bets, entries, payments, requests, events, rules and
--- rollings. They look and report.
+-- Comparisons of records with their seals, and with the rows that were written with them. These
+-- functions only report differences.
 
--- How long each cycle compares a record again: a day, and the time from one hourly cycle to the
--- next.
+-- Return the age up to which every cycle compares a record again: a day, plus the hour between two
+-- cycles.
 CREATE OR REPLACE FUNCTION wallet.recent_time() RETURNS interval
 LANGUAGE sql IMMUTABLE AS $$ SELECT interval '25 hours' $$;
 
--- The times that a cycle compares: rows made or changed since `recent`, and in rotation a span of
--- time before it. 24 spans go round, each begins as much early, because the next one begins later
--- by then. `full` and `hashes` take everything, and so does the first cycle.
+-- Return the times whose rows a cycle compares: all rows made or changed since `recent`, and in
+-- mode `rotation` also a span of older time. 24 spans cover the whole time since the first
+-- activation. Each span starts earlier by recent_time(), because the spans move while time passes.
+-- The modes `full` and `hashes` compare everything, and so does the first cycle after a restore.
 CREATE OR REPLACE FUNCTION wallet.compared_times(p_mode text, OUT recent timestamptz,
                                                  OUT span_from timestamptz, OUT span_to timestamptz)
 LANGUAGE plpgsql STABLE SET search_path = wallet, pg_temp AS $$
@@ -32,21 +33,21 @@ BEGIN
     END IF;
 END $$;
 
--- A text as the id that it should be: what a superuser wrote there must not end the cycle that
--- finds it.
+-- Convert a text to a UUID, or return NULL. A cast would raise an error for an invalid text, and so
+-- stop the cycle that has to report it.
 CREATE OR REPLACE FUNCTION wallet.as_uuid(p_text text) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN p_text::uuid END
 $$;
 
--- The comparisons of records, each a function compare_<name>.
+-- Return the names of the comparisons. Each is a function compare_<name>.
 CREATE OR REPLACE FUNCTION wallet.comparisons() RETURNS SETOF text LANGUAGE sql IMMUTABLE AS $$
     VALUES ('sealed'), ('bets'), ('entries'), ('payments'), ('requests'), ('bet_events'), ('rules'),
         ('turnover'), ('rollings')
 $$;
 
--- One comparison, or all of them, beside the walk over the ledger. A row is a record that differs,
--- named by table, key and player.
+-- Run one comparison, or all if p_comparison is NULL. Returns a row for each record that differs,
+-- with its table, key and player.
 CREATE OR REPLACE FUNCTION wallet.compare_records(p_mode text, p_comparison text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)
@@ -60,7 +61,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Every sealed record in those times, and every record that has no seal, with what differs.
+-- Compare the sealed records with their newest seals. Returns a row for each record that differs,
+-- is gone, has no seal, or whose seal was changed.
 CREATE OR REPLACE FUNCTION wallet.compare_sealed(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)
@@ -144,8 +146,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- The gate row against the newest activation, and the currency of each account against its
--- player's.
+-- Compare the gate row with the newest activation, and the currency of each account with the
+-- player's currency. Returns a row for each difference.
 CREATE OR REPLACE FUNCTION wallet.compare_rules(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)

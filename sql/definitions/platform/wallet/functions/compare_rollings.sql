@@ -1,7 +1,7 @@
--- Open turnover and rollings against what was made with them.
+-- Comparisons of open turnover and of rollings.
 
--- The open turnover of each account against its seal, and every account with active rollings
--- against having such a row.
+-- Compare the open turnover of each account with its seal. Returns a row for each difference, and
+-- for each account that has active rollings but no row of open turnover.
 CREATE OR REPLACE FUNCTION wallet.compare_turnover(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)
@@ -35,9 +35,9 @@ BEGIN
      GROUP BY o.brand_id, o.player_id, owing_account(o);
 END $$;
 
--- Rollings against their seals, against the event that asked for each, against the wallet's own
--- obligation, and what was counted for them against the settled bets. rolling_service's owner
--- offers what is looked at here; nothing of it is written.
+-- Compare rollings with their seals, with the events that required them and with the wallet's
+-- obligations, and compare their turnover with the settled bets. Returns a row for each difference.
+-- The data comes from functions of schema rolling.
 CREATE OR REPLACE FUNCTION wallet.compare_rollings(p_mode text)
 RETURNS TABLE (kind text, key text, brand_id uuid, player_id uuid, expected jsonb, actual jsonb,
                reason text)

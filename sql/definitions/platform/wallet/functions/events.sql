@@ -1,7 +1,7 @@
--- The outbox: what operators and consumers ask of it, and retention.
+-- Functions of the outbox for operators and consumers, and retention.
 
--- Count unpublished events while no writer can be half-way: the table lock waits for open
--- transactions, then the count is exact.
+-- Count unpublished events under a table lock. The lock waits for open transactions, so the count
+-- includes all of their events.
 CREATE OR REPLACE FUNCTION wallet.count_unpublished(p_lock_timeout_ms integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 BEGIN
@@ -10,8 +10,8 @@ BEGIN
     RETURN (SELECT count(*) FROM wallet_outbox WHERE published_at IS NULL);
 END $$;
 
--- Put one event through the outbox that moves nothing, to see that events arrive; the same effect
--- gives the same event.
+-- Write an event without money to the outbox, to prove that events reach the consumer. A repeat of
+-- the effect returns the same event id.
 CREATE OR REPLACE FUNCTION wallet.publish_canary(p_effect_id text, p_token bigint, p_brand_id uuid,
                                                  p_player_id uuid) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
@@ -28,15 +28,15 @@ BEGIN
     RETURN event;
 END $$;
 
--- Tell a consumer which entries of a stream are events of the wallet: those whose content, id
--- included, stands in its outbox (ADR 20). Input: [{event_id, partition_no, hash}]; the hashes of
--- known ones come back. The hash is made as plumbing/outbox.py content_hash makes it of the text
--- that wallet_outbox_rows publishes.
+-- Return the hashes of stream entries that are events of this outbox with the same content (ADR
+-- 20). A consumer calls it to detect forged entries. The input is [{event_id, partition_no, hash}].
+-- The hash must equal `content_hash` of wallet_runtime/plumbing/events.
 CREATE OR REPLACE FUNCTION wallet.known_events(p_events jsonb) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp
     SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
-    -- One lookup by key for each entry: a few are asked for, and the planner expects a hundred.
+    -- LATERAL with LIMIT makes one index lookup for each entry. Otherwise the planner would expect
+    -- a hundred entries and choose a slower plan for the usual few.
     RETURN QUERY SELECT e.hash
       FROM jsonb_to_recordset(p_events) AS e (event_id uuid, partition_no smallint, hash text)
      CROSS JOIN LATERAL (SELECT * FROM wallet_outbox w
@@ -50,8 +50,8 @@ BEGIN
                o.restore_epoch, E'\n', o.payload::text), 'UTF8')), 'hex');
 END $$;
 
--- Remove published events past their time, oldest first. One that is not published, or that a
--- consumer has not applied, stays whatever its age. Returns how many went.
+-- Delete published events that are older than p_keep, oldest first. Events that are not published,
+-- or not applied by every consumer, stay. Returns the number of deleted events.
 CREATE OR REPLACE FUNCTION wallet.prune_outbox(p_keep interval, p_limit integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -72,7 +72,8 @@ BEGIN
     RETURN gone;
 END $$;
 
--- Remove answers to requests past their time, and keep their claims. Returns how many went.
+-- Delete stored answers that are older than p_keep, and write a claim for each, so that its request
+-- id cannot be used again. Returns the number of deleted answers.
 CREATE OR REPLACE FUNCTION wallet.prune_idempotency(p_keep interval, p_limit integer)
 RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$

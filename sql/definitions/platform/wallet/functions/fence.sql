@@ -1,14 +1,14 @@
--- The operators' fence (ADR 15).
+-- The fence against runs with an old token (ADR 15).
 
--- Raise the fence to a run's token. A token that was overtaken is refused here and in every
--- function below. Acts that hold the fence have to commit first; the caller asks again while one
--- does.
+-- Set the fence to a run's token. This function and all functions below refuse a token that is
+-- older than the fence. The lock timeout ends the call while another transaction holds the fence;
+-- the caller then tries again.
 CREATE OR REPLACE FUNCTION wallet.advance_fence(p_token bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
 DECLARE
     held bigint;
 BEGIN
-    -- Tokens come from a sequence; a leap would lock out every run that follows.
+    -- Tokens come from a sequence. A token that is far too high would lock out all later runs.
     IF p_token > (SELECT fence_token FROM wallet_gate) + 1000000 THEN
         RAISE EXCEPTION 'fencing token % is not one that control has given', p_token
             USING ERRCODE = 'RB001';
@@ -22,19 +22,20 @@ BEGIN
     RETURN held;
 END $$;
 
--- A transaction locks the fence before the gate, so that no two wait for each other.
+-- Raise an error unless p_token is the newest token. The caller must have locked wallet_fence. A
+-- transaction must lock the fence before the gate; otherwise two transactions could deadlock.
 CREATE OR REPLACE FUNCTION wallet.assert_fence(p_token bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = wallet, pg_temp AS $$
 BEGIN
     IF (SELECT fence_token FROM wallet_gate) IS DISTINCT FROM p_token THEN
         RAISE EXCEPTION 'fencing token % was overtaken', p_token USING ERRCODE = 'RB001';
     END IF;
-    -- Until the transaction ends, `refuse_sealed` sees that the run in charge acts.
+    -- `refuse_sealed` reads this setting until the transaction ends, and lets this run write.
     PERFORM set_config('wallet.held_fence', p_token::text, true);
 END $$;
 
--- Hold the fence until this transaction ends: no newer token can be raised before the act has
--- committed, and an act under an older token is refused.
+-- Hold the fence until this transaction ends. Raises an error for an old token. No newer token can
+-- be set before the end of the transaction.
 CREATE OR REPLACE FUNCTION wallet.hold_fence(p_token bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 BEGIN
@@ -42,8 +43,8 @@ BEGIN
     PERFORM wallet.assert_fence(p_token);
 END $$;
 
--- Count a change of what the platform is, in the transaction that makes it, and hold the fence as
--- hold_fence does. NULL: the caller is under no fence, and the change is only counted.
+-- Count one change of the platform, in the transaction that makes the change. With a token, also
+-- hold the fence like hold_fence. A caller without a token passes NULL.
 CREATE OR REPLACE FUNCTION wallet.note_change(p_token bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE

@@ -1,15 +1,15 @@
--- Freezing. Sealed means sealed: every write to the operated database is refused in its own
--- transaction (RW012). contract/seal.py lists what may pass. `apply_command` judges money, because
--- it has the gate before it anyway.
+-- Functions for freezing. Under the level `sealed`, every write to the platform's database fails
+-- with RW012, except the writes in contract/seal.py. Triggers refuse these writes. apply_command
+-- checks the level itself, because it reads the gate row anyway.
 
 CREATE OR REPLACE FUNCTION wallet.strictness(p_level text) RETURNS integer
 LANGUAGE sql IMMUTABLE AS $$
     SELECT array_position(ARRAY['open', 'ingress', 'sealed'], p_level)
 $$;
 
--- Mirror a raised level of `control` into the fence row. It needs no token and only ever goes up:
--- a stricter level that was never lowered stays, under the new epoch.
--- New money commands see it at once; those under way may still act, until `settle_freeze`.
+-- Copy a raised freeze level from `control` to the gate row. The function needs no token, because
+-- it never lowers the level. New money commands see the level at once. Commands that began earlier
+-- may still write until `settle_freeze` returns.
 CREATE OR REPLACE FUNCTION wallet.raise_freeze(p_level text, p_epoch bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
 BEGIN
@@ -24,8 +24,8 @@ BEGIN
     RETURN (SELECT freeze_epoch FROM wallet_gate);
 END $$;
 
--- Wait until no money command is left that saw an earlier level, and say so in the fence row.
--- A longer patience than the commands' own lock time-out gets through however many are under way.
+-- Wait until all money commands that saw an earlier level have ended, and store the settled epoch.
+-- A wait longer than the lock timeout of the commands always succeeds.
 CREATE OR REPLACE FUNCTION wallet.settle_freeze(p_epoch bigint, p_patience_ms integer)
 RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
@@ -38,9 +38,9 @@ BEGIN
     RETURN (SELECT settled_epoch FROM wallet_gate);
 END $$;
 
--- Mirror a lowered level of `control`; only the run in charge may, under its token, and only on the
--- change that was verified. The held fence keeps a newer one out until this has committed. NULL:
--- nothing was verified, because nothing is frozen.
+-- Copy a lowered freeze level from `control` to the gate row. Only the run with the newest token
+-- may do this, and only if `p_change_no`, the change that was verified, is the newest.
+-- `p_change_no` may be NULL only if the platform is not frozen.
 CREATE OR REPLACE FUNCTION wallet.lower_freeze(p_token bigint, p_level text, p_epoch bigint,
                                                p_change_no bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '250ms' AS $$
@@ -56,13 +56,15 @@ BEGIN
     IF p_change_no IS NULL AND (SELECT freeze_level FROM wallet_gate) <> 'open' THEN
         RAISE EXCEPTION 'the freeze is not verified' USING ERRCODE = 'RB005';
     END IF;
-    -- An epoch has one level in `control`; the row may have it already, under a stricter level.
+    -- The gate row may already have this epoch with a stricter level, because raise_freeze keeps
+    -- the stricter level. So the row is also updated for an equal epoch.
     UPDATE wallet_gate SET freeze_level = p_level, freeze_epoch = p_epoch, settled_epoch = p_epoch
      WHERE freeze_epoch <= p_epoch;
     RETURN (SELECT freeze_epoch FROM wallet_gate);
 END $$;
 
--- Let one canary player through the freeze for a while, under the run that holds the fence.
+-- Store a canary pass for one player, until p_expires_at. The pass belongs to the run that holds
+-- the fence, and is invalid under a newer token.
 CREATE OR REPLACE FUNCTION wallet.issue_canary_pass(p_token_hash bytea, p_run_id text,
                                                     p_token bigint, p_brand_id uuid,
                                                     p_player_id uuid, p_expires_at timestamptz)
@@ -80,7 +82,7 @@ BEGIN
             ON CONFLICT DO NOTHING;
 END $$;
 
--- Keep a seal from being settled until this transaction ends; refuse to go on under one.
+-- Raise an error while money is sealed. A new seal waits for the end of this transaction.
 CREATE OR REPLACE FUNCTION wallet.hold_unsealed() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '2s' AS $$
 BEGIN
@@ -90,8 +92,8 @@ BEGIN
     END IF;
 END $$;
 
--- Whether a token is a canary's pass of the run in charge. A brand or player that is not named may
--- be any.
+-- Whether a token is a valid canary pass of the run that holds the fence. A NULL brand or player
+-- matches any.
 CREATE OR REPLACE FUNCTION wallet.knows_pass(p_token text, p_brand uuid, p_player uuid)
 RETURNS boolean
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp
@@ -105,9 +107,9 @@ BEGIN
            AND (p_player IS NULL OR k.player_id = p_player));
 END $$;
 
--- The same as a trigger of a table that services write. The run in charge passes where its fence is
--- held, and for a row of a player only with a canary; so does a canary's pass that the transaction
--- shows.
+-- Trigger that refuses writes while money is sealed. It allows a transaction that holds the fence,
+-- or that has set wallet.canary_pass to a valid pass. A row trigger on players allows the holder of
+-- the fence to write only canaries.
 CREATE OR REPLACE FUNCTION wallet.refuse_sealed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '2s' AS $$
 DECLARE

@@ -1,6 +1,6 @@
--- Functions of triggers that refuse a change, whoever asks for it.
+-- Trigger functions that refuse a change for every role, and functions that create such triggers.
 
--- Refuses to change a ledger row, a counter entry, or a document that is no draft any more.
+-- Refuse every change of a row in an immutable table.
 CREATE OR REPLACE FUNCTION wallet.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% on % is refused: its rows are immutable', TG_OP, TG_TABLE_NAME
@@ -9,7 +9,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION wallet.protect_document() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- Of a version that was ever active nothing may change but its state and when it was activated.
+    -- A version that was ever active may change only its columns state and activated_at.
     IF OLD.state <> 'DRAFT' AND (TG_OP = 'DELETE' OR NEW.state = 'DRAFT'
         OR to_jsonb(NEW) - ARRAY['state', 'activated_at'] <> to_jsonb(OLD) - ARRAY['state',
             'activated_at']) THEN
@@ -19,8 +19,8 @@ BEGIN
     RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
 END $$;
 
--- A grant that is no longer active holds nothing once its command is done: what returns to it has
--- gone on in the same command.
+-- Refuse a closed grant with a balance at the end of a transaction. Money that returns to a closed
+-- grant must move on in the same command.
 CREATE OR REPLACE FUNCTION wallet.refuse_money_in_closed_grant() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -32,8 +32,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Whatever a decision looks at moves the player's version: a command that was decided on a player
--- who was blocked meanwhile is stale.
+-- Raise the player's version when currency, status or canary change. A command that was decided
+-- before, such as a bet of a player who is now blocked, then fails with RW001.
 CREATE OR REPLACE FUNCTION wallet.move_player_version() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE wallet.wallet_player p SET version = p.version + 1
@@ -41,8 +41,8 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Triggers are made per table and fire even for replication roles: TRUNCATE triggers are not
--- inherited by partitions.
+-- Make a table immutable. The triggers fire always, also in replica mode. The function must be
+-- called for each partition, because partitions do not inherit TRUNCATE triggers.
 CREATE OR REPLACE FUNCTION wallet.make_immutable(p_table regclass) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -54,8 +54,8 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER immutable_table', p_table);
 END $$;
 
--- One partition a month, made ahead, each with its own unique key, triggers and grants. Returns how
--- many were made.
+-- Create the ledger's monthly partitions for the coming months, each with a unique index, triggers
+-- and grants. Returns the number of new partitions.
 CREATE OR REPLACE FUNCTION wallet.ensure_ledger_partitions(p_months_ahead integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE

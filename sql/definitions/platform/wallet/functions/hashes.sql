@@ -1,8 +1,9 @@
 -- Hashes of ledger rows, and seals of bets and of counter entries.
 
--- The hash of a ledger row over the previous one of the same account; reconciliation recomputes it
--- with this very function. record_send writes each field with its type and length, so that no two
--- rows have the same bytes; texts go as UTF-8 bytes, which no session's client encoding changes.
+-- Return the hash of a ledger row, which includes the hash of the account's previous row.
+-- Reconciliation uses the same function. record_send writes each field with type and length, so
+-- that different rows have different bytes. Texts are converted to UTF-8, so that the session's
+-- client encoding has no influence.
 CREATE OR REPLACE FUNCTION wallet.ledger_hash(p_previous bytea, p_brand uuid, p_player uuid,
                                               p_account text, p_version bigint, p_delta bigint,
                                               p_balance_after bigint, p_currency text,
@@ -20,9 +21,9 @@ RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
                                      p_restore_epoch, p_created_at)))
 $$;
 
--- The seal of a bet: 16 bytes for where its winnings go behind 32 for all else, so that a finding
--- tells the two apart. It is written at authorize, and a close pays nothing where it does not hold.
--- All texts are ASCII, so the client's encoding does not change their bytes.
+-- Return the seal of an accepted bet. 32 bytes are for all fields except the policy snapshot, and
+-- 16 bytes are for the snapshot, so that a finding can name the changed part. A close of the bet
+-- fails if the seal does not match. All texts are ASCII, so the client encoding has no influence.
 CREATE OR REPLACE FUNCTION wallet.opening_seal(p_authorization uuid, p_brand uuid, p_player uuid,
                                                p_provider text, p_provider_type text, p_bet text,
                                                p_round text, p_currency text, p_stake bigint,
@@ -38,8 +39,8 @@ RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
         || substr(sha256(jsonb_send(p_snapshot)), 1, 16)
 $$;
 
--- How a bet was closed last: what it paid and to where, its state, and the transactions of its
--- closes; over what it was authorized as.
+-- Return the seal of a bet's close, based on the seal of its acceptance. 16 bytes are for the
+-- payout and its shares, and 16 bytes are for the state, the transactions and the time.
 CREATE OR REPLACE FUNCTION wallet.closing_seal(p_seal bytea, p_state text, p_payout bigint,
                                                p_shares jsonb, p_close uuid, p_first_close uuid,
                                                p_closed_at timestamptz)
@@ -50,7 +51,7 @@ RETURNS bytea LANGUAGE sql STABLE PARALLEL SAFE AS $$
                                                    p_first_close, p_closed_at))), 1, 16)
 $$;
 
--- An entry of a counter-account.
+-- Return the seal of a counter-account entry.
 CREATE OR REPLACE FUNCTION wallet.entry_seal(p_transaction uuid, p_brand uuid, p_player uuid,
                                              p_currency text, p_account text, p_delta bigint,
                                              p_command text, p_request_id text,

@@ -1,7 +1,7 @@
--- How apply_command moves money: one leg an account, each with its ledger row.
+-- The legs of a command: apply_command changes one account for each leg, and writes a ledger row.
 
--- Make the empty row of an account that is paid into for the first time; refuse what cannot be
--- made.
+-- Create the empty row of an account for its first payment. Raises an error if the account is a
+-- grant, is to be debited, or is a bucket of no activated topology.
 CREATE OR REPLACE FUNCTION wallet.open_account(c wallet.command, p_account text, p_delta bigint,
                                                p_currency text) RETURNS boolean
 LANGUAGE plpgsql AS $$
@@ -26,7 +26,8 @@ BEGIN
     RETURN true;
 END $$;
 
--- Move cash or a coupon grant; return where that left it, or NULLs if it is not there.
+-- Change the balance of cash or of a coupon grant. Returns the new tip, or NULLs if the account
+-- does not exist.
 CREATE OR REPLACE FUNCTION wallet.move_other(c wallet.command, p_account text, p_delta bigint,
                                              p_currency text, p_restore_epoch bigint)
 RETURNS wallet.tip
@@ -78,7 +79,7 @@ BEGIN
     RETURN tip;
 END $$;
 
--- Write what left an account of the house, or came to it.
+-- Write an entry of a counter-account.
 CREATE OR REPLACE FUNCTION wallet.put_counter_entry(c wallet.command, p_account text,
                                                     p_delta bigint, p_currency text,
                                                     p_restore_epoch bigint) RETURNS boolean
@@ -103,9 +104,9 @@ BEGIN
     RETURN true;
 END $$;
 
--- Move every leg, each with its ledger row; refuse what does not sum to zero in a currency. Returns
--- what went into open stakes (minus what left them). Rows of accounts are made when first paid
--- into. The bucket is moved here and not by a helper: every bet moves one.
+-- Apply all legs with their ledger rows, and refuse legs that do not sum to zero per currency.
+-- Returns the change of open stakes. Missing accounts are created. Buckets are changed here and not
+-- in a helper, because every bet changes a bucket and a call costs time.
 CREATE OR REPLACE FUNCTION wallet.move_legs(c wallet.command, p_restore_epoch bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -119,7 +120,7 @@ DECLARE
     stake   bigint := 0;
     done    boolean;
 BEGIN
-    -- Counted, because a loop over a query costs more than what it loops over.
+    -- A loop over numbers, because a FOR loop over a query is slower than the work on the legs.
     FOR place IN 0 .. coalesce(jsonb_array_length(c.legs), 0) - 1 LOOP
         leg := c.legs->place;
         target := leg->>'account';

@@ -1,11 +1,9 @@
--- Movements that are neither bet, cash nor coupon: records of bonuses and of adjustments by two
--- persons, and what their rules read.
+-- Bonuses, adjustments and locked money: their records, and the facts for decisions about them.
 
--- The least that an account has held since a transaction moved it, that transaction's own result
--- included: money that came in with it lies there whole exactly if this is at least as much,
--- however much came in later. A bet that was made after it and rolled back again counts as never
--- made: it gave back the very money it had taken. NULL when the transaction, which was not before
--- p_since, did not move it.
+-- Return the lowest balance of an account since a transaction moved it. Money that came in with the
+-- transaction is still there in full only if the lowest balance is at least this amount. Later bets
+-- that were rolled back do not count, because they returned the money. Returns NULL if the
+-- transaction did not move the account since p_since.
 CREATE OR REPLACE FUNCTION wallet.low_water(p_brand uuid, p_player uuid, p_account text,
                                             p_transaction uuid, p_since timestamptz) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
@@ -21,7 +19,7 @@ BEGIN
           FROM wallet.wallet_ledger l, start s
          WHERE l.brand_id = p_brand AND l.player_id = p_player AND l.account = p_account
            AND l.version > s.version AND l.created_at >= s.created_at
-           -- A move takes an account whole to another topology, and its undo brings it whole again.
+           -- A topology move takes the whole balance away, and its undo returns the whole balance.
            AND l.command NOT IN ('TOPOLOGY_MOVE', 'TOPOLOGY_MOVE_UNDO')
     ), undone AS (
         SELECT t.transaction_id
@@ -37,10 +35,10 @@ BEGIN
     SELECT s.balance_after + least(0, (SELECT min(moved) FROM held))::bigint FROM start s);
 END $$;
 
--- Facts for decisions about bonuses, adjustments, transfers and winnings; read_state adds them to
--- the common state. Input: bonus_id, adjustment_id, with_stakes (open stakes per account),
--- with_winnings (of a settled bet: the low water of its payout, what its settlement unlocked, and
--- accounts where a rolling has lapsed since it was made).
+-- Return facts for decisions about bonuses, adjustments, transfers and winnings. read_state adds
+-- them to the state. Input: bonus_id, adjustment_id, with_stakes, with_winnings. with_stakes adds
+-- the open stakes per account. with_winnings adds facts of a settled bet: the low water of its
+-- payout, the amounts that its settlement unlocked, and accounts where a rolling ended since.
 CREATE OR REPLACE FUNCTION wallet.read_movement(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -87,7 +85,7 @@ BEGIN
                AND a.bet_id = c->>'bet_id' AND a.state = 'SETTLED') ELSE '{}' END);
 END $$;
 
--- How much is locked of each account of a player.
+-- Return the locked amount of each account of a player.
 CREATE OR REPLACE FUNCTION wallet.read_locks(p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -99,7 +97,7 @@ BEGIN
                  ORDER BY k.account, k.version DESC) newest);
 END $$;
 
--- How much is locked of one account.
+-- Return the locked amount of one account.
 CREATE OR REPLACE FUNCTION wallet.locked_on(p_brand uuid, p_player uuid, p_account text)
 RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
@@ -110,8 +108,8 @@ BEGIN
                       ORDER BY k.version DESC LIMIT 1), 0);
 END $$;
 
--- Change the locked amount of accounts (money that may be staked and not withdrawn):
--- records.locks = [{account, delta}].
+-- Change the locked amounts of accounts by records.locks = [{account, delta}]. Locked money may be
+-- staked, but not withdrawn.
 CREATE OR REPLACE FUNCTION wallet.put_locks(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -131,8 +129,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Refuse a command after which more of an account is locked than it holds and has staked: it locked
--- or released too much.
+-- Refuse a command after which the locked amount of an account is more than its balance plus its
+-- open stakes.
 CREATE OR REPLACE FUNCTION wallet.refuse_unlocked(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -162,7 +160,7 @@ BEGIN
     END IF;
 END $$;
 
--- Record a bonus, or close one from the state that the decision saw.
+-- Record a new bonus, or close a bonus that is still in the state that the decision read.
 CREATE OR REPLACE FUNCTION wallet.put_bonus(c wallet.command, b jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -183,8 +181,8 @@ BEGIN
     END IF;
 END $$;
 
--- Record the wish for an adjustment, or a second person's decision over it; what is applied must be
--- exactly what was asked for.
+-- Record the request of an adjustment, or the decision of a second person. The legs of the command
+-- must be exactly the requested adjustment.
 CREATE OR REPLACE FUNCTION wallet.put_adjustment(c wallet.command, a jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -212,7 +210,7 @@ BEGIN
     END IF;
 END $$;
 
--- Write the records of these movements, and change obligations that a transfer took along.
+-- Write bonuses and adjustments, change obligations that a transfer moved, and close bonuses.
 CREATE OR REPLACE FUNCTION wallet.put_movement(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -230,7 +228,7 @@ BEGIN
       FROM jsonb_array_elements(coalesce(c.records->'obligations_changed', '[]')) o
      WHERE r.rolling_id = (o->>'rolling_id')::uuid AND r.player_id = c.player_id
        AND r.state = 'ACTIVE';
-    -- A bonus ends with its rolling, whoever ended that.
+    -- A bonus ends together with its rolling.
     UPDATE wallet_bonus b
        SET state = CASE o->>'state' WHEN 'COMPLETED' THEN 'COMPLETED' WHEN 'EXPIRED' THEN 'EXPIRED'
                         ELSE 'REVERSED' END, closed_at = now()

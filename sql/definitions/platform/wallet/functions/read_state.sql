@@ -1,6 +1,6 @@
--- The state that a decision needs: read_state, and the parts that it asks for.
+-- read_state reads the data for a decision. The other functions read parts of it.
 
--- A coupon grant as the rules see it.
+-- Return a coupon grant as JSON for the rules.
 CREATE OR REPLACE FUNCTION wallet.grant_json(g wallet.wallet_coupon_grant) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('grant_id', g.grant_id, 'player_id', g.player_id,
@@ -11,7 +11,7 @@ LANGUAGE sql STABLE AS $$
                               'lapsed', coalesce(g.expires_at <= now(), false))
 $$;
 
--- A bet and, after the active grants, the closed ones that it was paid from or has paid out to.
+-- Return a bet, and all grants: the active grants, then closed grants of its funding or payout.
 CREATE OR REPLACE FUNCTION wallet.read_bet(c jsonb, p_brand uuid, p_player uuid, p_grants jsonb)
 RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
@@ -35,8 +35,8 @@ BEGIN
                               'grants', p_grants || coalesce(closed, '[]'));
 END $$;
 
--- Records that a command names, beside the player's own state. Open stakes are for a snapshot
--- alone: a bet must not become dearer with every bet that is open.
+-- Return records that a command names. Only a snapshot reads open stakes, because the cost grows
+-- with the number of open bets.
 CREATE OR REPLACE FUNCTION wallet.read_named(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -61,8 +61,7 @@ BEGIN
                                 AND t.tenant_id = p_brand));
 END $$;
 
--- The use of a reference that an award or a bonus names (reference_of: its command), null if it is
--- new.
+-- Return the earlier use of a reference by a command (`reference_of`), or null for a new reference.
 CREATE OR REPLACE FUNCTION wallet.read_reference(c jsonb, p_brand uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -73,7 +72,7 @@ BEGIN
            AND f.reference = c->>'reference'));
 END $$;
 
--- The active coupon grants, in the order they are used up, of a player who has or had one.
+-- Return the active coupon grants of a player, in the order in which bets use them.
 CREATE OR REPLACE FUNCTION wallet.read_grants(p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -85,7 +84,7 @@ BEGIN
              WHERE g.brand_id = p_brand AND g.player_id = p_player AND g.state = 'ACTIVE');
 END $$;
 
--- Cash, and the rollings that the player's accounts still owe.
+-- Return the player's cash and active rolling obligations.
 CREATE OR REPLACE FUNCTION wallet.read_debts(p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -108,10 +107,10 @@ BEGIN
                            AND o.state = 'ACTIVE'));
 END $$;
 
--- Everything a decision needs, in one trip and without a lock: what changes meanwhile is caught by
--- apply_command. Input: brand_id, player_id, caller, route, request_id, without_debts where cash
--- and obligations decide nothing, and provider_id + bet_id, rolling_id, cash_transaction_id,
--- coupon_log_id, reference_of + reference, with_locks or with_open_stakes where they apply.
+-- Read all data for a decision in one query. The function takes no lock, because apply_command
+-- detects changes since the read. The input always has brand_id, player_id, caller, route and
+-- request_id. Other keys select parts: bet_id with provider_id, rolling_id, coupon_log_id and so
+-- on. `without_debts` skips cash and obligations.
 CREATE OR REPLACE FUNCTION wallet.read_state(c jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = wallet, pg_temp
     SET plan_cache_mode = force_generic_plan AS $$
@@ -138,7 +137,8 @@ BEGIN
                       FROM wallet_bucket b
                      WHERE b.brand_id = brand AND b.player_id = player)) INTO state
                      FROM wallet_gate g;
-    -- Most players never had one; to ask first costs a third of making an empty list.
+    -- Most players never had a grant. This EXISTS costs a third of a call that returns an empty
+    -- list.
     IF EXISTS (SELECT FROM wallet_coupon_grant g
                 WHERE g.brand_id = brand AND g.player_id = player) THEN
         state := state || wallet.read_grants(brand, player);

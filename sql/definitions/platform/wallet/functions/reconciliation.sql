@@ -1,7 +1,7 @@
--- The comparisons of reconciliation. They look and report; nothing in this platform corrects a
--- drift.
+-- The ledger's reconciliation. It reports drifts; no program corrects a drift.
 
--- One end of a link between two rows, salted so that nobody can make one up in advance.
+-- Return a number for one end of the link between two ledger rows. The random salt prevents that
+-- somebody prepares rows whose links cancel out.
 CREATE OR REPLACE FUNCTION wallet.link(p_version bigint, p_balance bigint, p_hash bytea,
                                        p_salt bigint) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -12,9 +12,9 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
                                                        hashint8extended(p_version, p_salt))) END
 $$;
 
--- The players whose ledger the rotation walks next: from (brand, player) on and before the other
--- pair, which is NULL at the end of a round. A slice is a 24th of all players, so that 24 cycles go
--- round; a key that is no player's lies in one of the slices, too.
+-- Return the key range of the players for the next rotation cycle. The range starts at `from` and
+-- ends before `before`, which is NULL in the last cycle of a round. A slice has a 24th of all
+-- players. The slices cover all keys, also keys of ledger rows without a player.
 CREATE OR REPLACE FUNCTION wallet.rotation_slice(OUT from_brand uuid, OUT from_player uuid,
                                                  OUT before_brand uuid, OUT before_player uuid)
 LANGUAGE plpgsql STABLE SET search_path = wallet, pg_temp AS $$
@@ -35,13 +35,13 @@ RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
        AND (p_before_brand IS NULL OR (p_brand, p_player) < (p_before_brand, p_before_player))
 $$;
 
--- Compare accounts with their ledger in this statement's snapshot; `incremental` (rows since the
--- mark), `rotation` (these, and with hashes all rows of the next slice of players), `full` (all
--- versions and balances) or `hashes` (all of it and every hash). Where nothing was walked yet, or
--- the database was restored since, incremental and rotation mean hashes. A chain needs no order:
--- each row's link to the row before it, and from it to the next, cancel out but for the two ends.
--- Returns accounts that are not sound, or that moved. `settled_version` is the last row older than
--- every open transaction; `jumbled` says that a younger row stands before an older one.
+-- Compare accounts with their ledger in one snapshot. The modes are `incremental` (rows since the
+-- mark), `rotation` (also all rows of the next slice of players), `full` (all rows without hashes)
+-- and `hashes` (all rows with hashes). The first two modes also check hashes. They act like
+-- `hashes` in the first cycle and after a restore. The check needs no sort: the XOR of all links of
+-- a chain leaves only its first and last end. Returns accounts that are not sound, and accounts
+-- with walked rows. `settled_version` is the last row that is older than every open transaction.
+-- `jumbled` means that row numbers and transaction ids have a different order.
 CREATE OR REPLACE FUNCTION wallet.compare_accounts(p_mode text)
 RETURNS TABLE (brand_id uuid, player_id uuid, account text, currency text, balance bigint,
                version bigint, hash bytea, sound boolean,
@@ -68,8 +68,7 @@ BEGIN
     WITH picked AS (
         SELECT l.* FROM ledger_content l WHERE whole
         UNION ALL
-        -- The upper bound excludes nothing: with it the planner expects a narrow range, and reads
-        -- the end of the table alone.
+        -- The upper bound excludes no row. It makes the planner expect few rows and use the index.
         SELECT l.* FROM ledger_content l LEFT JOIN wallet_reconciliation_checkpoint c
          USING (brand_id, player_id, account)
          WHERE NOT whole AND wallet.position(l.xid) >= mark.walked_below
@@ -138,8 +137,7 @@ BEGIN
      WHERE NOT m.sound OR m.walked IS NOT NULL OR m.suspect;
 END $$;
 
--- Say what is wrong with an account that is not sound, and which row of its ledger is the last good
--- one.
+-- Return the reason why an account is not sound, and the last good row of its ledger.
 CREATE OR REPLACE FUNCTION wallet.explain_drift(p_brand uuid, p_player uuid, p_account text,
                                                 p_balance bigint, p_version bigint, p_hash bytea)
 RETURNS TABLE (expected bigint, last_good_version bigint, last_good jsonb, reason text)
@@ -172,9 +170,9 @@ LANGUAGE sql STABLE AS $$
       FROM bad LEFT JOIN tip ON true LEFT JOIN good ON true
 $$;
 
--- One cycle over the ledger: compare, move the checkpoints of what is sound, keep what is not as
--- suspect, move the mark. Answers the drifts, at most p_limit of them explained, each with the
--- total. The caller has the turn, in one REPEATABLE READ snapshot.
+-- Run one cycle over the ledger: compare all accounts, move the checkpoints of sound accounts, mark
+-- others as suspect, and move the mark. Returns at most p_limit drifts, each with the totals. The
+-- caller must hold the lock of the cycle, in a REPEATABLE READ transaction.
 CREATE OR REPLACE FUNCTION wallet.walk_ledger(p_mode text, p_limit integer)
 RETURNS TABLE (drift_total bigint, walked_total bigint, brand_id uuid, player_id uuid, account text,
                currency text, expected bigint, actual bigint,
@@ -209,7 +207,7 @@ BEGIN
            SET version = CASE WHEN excluded.suspect THEN held.version ELSE excluded.version END,
                balance = CASE WHEN excluded.suspect THEN held.balance ELSE excluded.balance END,
                hash = CASE WHEN excluded.suspect THEN held.hash ELSE excluded.hash END,
-               -- A walk without hashes cannot clear what a hash made suspect.
+               -- The mode `full` does not check hashes, so it does not clear a suspect account.
                suspect = excluded.suspect OR (held.suspect AND p_mode = 'full')
          WHERE (held.version, held.balance, held.hash,
                 held.suspect) IS DISTINCT FROM (excluded.version, excluded.balance, excluded.hash,
@@ -242,8 +240,8 @@ BEGIN
                                              s.version, s.hash) e ON s.account IS NOT NULL;
 END $$;
 
--- Put what was booked on counter-accounts since the last time into the running sums. One at a time;
--- no bet waits for it.
+-- Add new counter-account entries to the running sums. Returns the number of changed sums. A row
+-- lock allows one call at a time. Bets do not wait for it.
 CREATE OR REPLACE FUNCTION wallet.fold_counters() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -254,16 +252,15 @@ DECLARE
 BEGIN
     SELECT * INTO fold FROM wallet_counter_fold FOR UPDATE;
     IF fold.restore_epoch <> epoch THEN
-        -- Positions of before a restore mean nothing on this server: what is of an earlier epoch is
-        -- taken whole.
+        -- Transaction ids from before a restore cannot be compared with new ids. So the sums of all
+        -- earlier epochs are computed again.
         DELETE FROM wallet_counter_sum;
         INSERT INTO wallet_counter_sum SELECT brand_id, currency, account, sum(delta)
             FROM wallet_counter_entry WHERE restore_epoch < epoch GROUP BY 1, 2, 3;
         UPDATE wallet_counter_fold SET restore_epoch = epoch, folded_below = 0
             RETURNING * INTO fold;
     END IF;
-    -- This statement's snapshot is older than the next one's, so every row below its horizon is
-    -- seen by the next one.
+    -- All transactions below the horizon have ended, so the next statement sees all of their rows.
     horizon := wallet.position(pg_snapshot_xmin(pg_current_snapshot()));
     INSERT INTO wallet_counter_sum AS held (brand_id, currency, account, amount)
     SELECT e.brand_id, e.currency, e.account, sum(e.delta) FROM wallet_counter_entry e
@@ -275,7 +272,8 @@ BEGIN
     RETURN folded;
 END $$;
 
--- The digest over every row of a month, in two steps, so that no value grows with the month.
+-- Return the number of rows and the digest of a ledger month. Rows are digested in slices by
+-- player, so that memory use does not grow with the month.
 CREATE OR REPLACE FUNCTION wallet.month_digest(p_partition text, OUT row_count bigint,
                                                OUT digest bytea) LANGUAGE plpgsql STABLE
 SET search_path = wallet, pg_temp SET work_mem = '64MB' AS $$
@@ -294,8 +292,8 @@ BEGIN
          WHERE l.created_at >= month.begins_at AND l.created_at < month.ends_at GROUP BY 1) part;
 END $$;
 
--- Close a month that ended a day ago for ever: no row can come any more, and its digest is kept. A
--- repeat answers the same.
+-- Seal a month that ended over a day ago: forbid new rows, and store the digest. A repeat returns
+-- the stored digest.
 CREATE OR REPLACE FUNCTION wallet.seal_month(p_partition text)
 RETURNS SETOF wallet.wallet_ledger_seal
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET lock_timeout = '2s' AS $$

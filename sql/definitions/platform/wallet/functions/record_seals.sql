@@ -1,11 +1,11 @@
--- Records that decide money, beside the ledger: each is sealed by the function of the wallet that
--- wrote it, and compared with its seal.
+-- Seals of records other than the ledger. A trigger stores the content of a record when a function
+-- of the wallet writes it. Reconciliation compares the record with this seal.
 
--- The one list of what is sealed. A new kind is one row here, and one in
--- checks/release/_wallet_rights.py for its trigger. `keys` name a record; `since` is the column
--- that tells when it was made, NULL where there are so few that each cycle looks at all; `unsealed`
--- are columns that change without a decision, or that other comparisons cover. A column that is
--- added is sealed.
+-- Return all kinds of sealed records. A new kind needs a row here, a trigger, and an entry in
+-- checks/release/_wallet_rights.py. `keys` are the key columns. `since` is the column with the time
+-- of creation; it is NULL for a small table that each cycle compares in full. `unsealed` are
+-- columns that change without a decision, or that another comparison covers. All other columns are
+-- sealed.
 CREATE OR REPLACE FUNCTION wallet.sealed_kinds()
 RETURNS TABLE (kind text, keys text[], brand text, player text, since text, unsealed text[])
 LANGUAGE sql IMMUTABLE AS $$
@@ -34,8 +34,8 @@ LANGUAGE sql IMMUTABLE AS $$
         ('wallet_win', ARRAY['win_id'], 'brand_id', 'player_id', 'created_at', ARRAY[]::text[]),
         ('wallet_win_reversal', ARRAY['win_id'], 'brand_id', 'player_id', 'created_at',
          ARRAY[]::text[]),
-        -- The events of a bet are not sealed but compared with its authorization: a bet pays for no
-        -- row of its own here.
+        -- Events of bets have no seal, because a further row would slow down each bet.
+        -- compare_bet_events compares them with the bets.
         ('wallet_outbox', ARRAY['event_id'], 'brand_id', 'player_id', 'occurred_at',
          ARRAY['published_at', 'attempts', 'publication_no', 'entry_id', 'resends']),
         ('wallet_topology', ARRAY['code', 'version'], NULL, NULL, NULL, ARRAY[]::text[]),
@@ -54,10 +54,11 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
                                      p_player, convert_to(p_content::text, 'UTF8'), p_sealed_at)))
 $$;
 
--- Seal what was just written, for a session that could not have written it otherwise than by the
--- wallet's functions. A superuser's own statement is not sealed, whatever role it takes on: that is
--- how it is found. A data migration seals what it writes by itself. A record that is not as its
--- newest seal says is not acted on: an amount that was edited is not paid out, a cap not lifted.
+-- Trigger that seals a written record. Statements of a superuser are not sealed, even under another
+-- role, so reconciliation finds the changed record. (A data migration must write its seals itself.)
+-- Other roles can write such records only through the wallet's functions. An update fails with
+-- RW013 if the record differed from its newest seal before, so no function acts on a changed
+-- record.
 CREATE OR REPLACE FUNCTION wallet.seal_record() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp SET TimeZone = 'UTC'
     SET bytea_output = 'hex' AS $$
@@ -78,7 +79,7 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- In which columns a row differs from its newest seal; NULL if in none.
+-- Return the names of columns in which a row differs from its newest seal, or NULL.
 CREATE OR REPLACE FUNCTION wallet.altered(p_kind text, p_row jsonb) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -97,8 +98,8 @@ BEGIN
              WHERE p_row->e.key IS DISTINCT FROM e.value);
 END $$;
 
--- Times and bytes are written as the caller's settings say, so a caller sets them as seal_record
--- does.
+-- Write a new seal of a record. The text of times and bytes depends on the settings TimeZone and
+-- bytea_output, so each caller must set them like seal_record.
 CREATE OR REPLACE FUNCTION wallet.put_seal(p_kind text, p_row jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN

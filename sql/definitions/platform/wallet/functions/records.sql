@@ -1,8 +1,8 @@
--- Records that apply_command writes beside the ledger.
+-- Records that apply_command writes besides the ledger.
 
--- Open, close or pre-empt a bet authorization; the money that moved must be exactly its stake.
--- Returns the state it is in now. A bet that is not as it was sealed is closed by nobody (RW013):
--- the decision was made on what somebody has changed.
+-- Open or close a bet authorization, or write a tombstone. The moved stake must equal the stake of
+-- the bet. Returns the new state. A bet that differs from its seal is not closed (RW013), because
+-- the decision was based on changed data.
 CREATE OR REPLACE FUNCTION wallet.put_authorization(c wallet.command, b wallet.bet,
                                                     p_stake_moved bigint) RETURNS text
 LANGUAGE plpgsql AS $$
@@ -80,7 +80,8 @@ BEGIN
     RETURN b.state;
 END $$;
 
--- Open a cash transaction, or move it from the state the decision saw.
+-- Record a new cash transaction, or change the state of a transaction that is still in the state
+-- that the decision read.
 CREATE OR REPLACE FUNCTION wallet.put_cash_transaction(c wallet.command, t jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -104,7 +105,7 @@ BEGIN
     END IF;
 END $$;
 
--- Write the transfers of a decision.
+-- Record the transfers of a command.
 CREATE OR REPLACE FUNCTION wallet.put_transfers(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -118,7 +119,7 @@ BEGIN
       FROM jsonb_array_elements(c.records->'transfers') t;
 END $$;
 
--- Make the empty rows of new coupon grants, before the legs that fill them.
+-- Create the empty rows of new coupon grants. The legs of the command fill them afterwards.
 CREATE OR REPLACE FUNCTION wallet.open_grants(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -132,7 +133,7 @@ BEGIN
       FROM jsonb_array_elements(c.records->'grants_opened') o;
 END $$;
 
--- Close active coupon grants; the legs have emptied them.
+-- Close active coupon grants. The legs of the command have emptied them before.
 CREATE OR REPLACE FUNCTION wallet.close_grants(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,7 +1,6 @@
--- How a topology move, and its undo, is carried out: player by player, batch by batch.
+-- A topology move and its undo, in batches of players.
 
--- Obstacles that keep a move of this document from beginning or going on, a row each. It changes
--- nothing.
+-- Return the reasons why a move by this document cannot begin, one per row. Changes nothing.
 CREATE OR REPLACE FUNCTION wallet.topology_move_obstacles(d jsonb) RETURNS TABLE (obstacle text)
 LANGUAGE sql STABLE AS $$
     WITH wish AS (
@@ -69,8 +68,8 @@ LANGUAGE sql STABLE AS $$
      HAVING count(*) > 0
 $$;
 
--- Start a run, or find it again: what it is, who confirmed which document, and how far it reaches,
--- are fixed once.
+-- Start a run, or return the row of a started run. The document, the person who confirmed it and
+-- the last player are fixed at the start.
 CREATE OR REPLACE FUNCTION wallet.topology_move_start(p_run_id text, p_by text, d jsonb,
                                                       p_digest text, p_undoes text)
 RETURNS wallet.topology_move_run
@@ -126,7 +125,7 @@ BEGIN
     RETURN run;
 END $$;
 
--- See that a finished run left nothing behind, and close it.
+-- Mark a run as finished. Raises an error if anything is left in the former topology.
 CREATE OR REPLACE FUNCTION wallet.topology_move_finish(run wallet.topology_move_run) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -142,8 +141,8 @@ BEGIN
     UPDATE topology_move_run SET finished_at = clock_timestamp() WHERE run_id = run.run_id;
 END $$;
 
--- Do one batch in key order, and move the checkpoint and the counters with it. Returns true when
--- nothing is left below the bound.
+-- Process one batch of players in key order, and update the checkpoint and the counters. Returns
+-- true when the run is finished.
 CREATE OR REPLACE FUNCTION wallet.topology_move_batch(p_run_id text, p_token bigint, p_by text,
                                                       p_document jsonb, p_digest text,
                                                       p_undoes text, p_limit integer)
@@ -165,8 +164,9 @@ BEGIN
     IF run.finished_at IS NOT NULL THEN
         RETURN true;
     END IF;
-    -- A canary may have played since, so whatever it has goes the same way back, to one bucket of
-    -- those that were joined.
+    -- A canary may have played since the move, so its recorded legs no longer fit. The undo moves
+    -- its present balances by the reversed mapping instead. If the move joined two buckets, all
+    -- money returns to one of them.
     back := run;
     back.from_code := run.to_code;
     back.from_version := run.to_version;
@@ -187,7 +187,7 @@ BEGIN
         END IF;
         looked := looked + 1;
         IF done <> '{"legs": 0, "referring": 0}' THEN
-            -- A command that was decided on what was here before is decided again.
+            -- The new version makes commands fail that were decided before the move.
             UPDATE wallet_player w SET version = w.version + 1
                 WHERE w.brand_id = p.brand_id AND w.player_id = p.player_id;
             run.players := run.players + 1;

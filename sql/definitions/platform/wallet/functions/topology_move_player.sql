@@ -1,9 +1,8 @@
--- How a topology move leads one player's buckets, turnover and references, and how an undo leads
--- them back.
+-- The move of one player's buckets, turnover and references, and its undo.
 
--- Move a player's legs in one transaction of the ledger: [{from, to, currency, amount, locked}],
--- accounts by their names. The accounts that money goes to are made here, because a topology that
--- was never active is not one that a money command could pay into.
+-- Move money of a player between accounts: p_legs is [{from, to, currency, amount, locked}]. The
+-- function creates the target accounts, because open_account refuses buckets of a topology that was
+-- never active.
 CREATE OR REPLACE FUNCTION wallet.topology_move_legs(p wallet.wallet_player, p_command text,
                                                      p_run_id text, p_transaction uuid,
                                                      p_legs jsonb) RETURNS void
@@ -54,9 +53,8 @@ BEGIN
       FROM jsonb_array_elements(p_legs) l;
 END $$;
 
--- Let the wallet's bound on turnover follow a player's rollings to the other topology's accounts.
--- The rows of the accounts that they left stay as they were, for an undo; without a rolling they
--- say nothing.
+-- Add the open turnover of a player's accounts to the accounts of the target topology. The rows of
+-- the former accounts stay for an undo. They have no effect without an active rolling.
 CREATE OR REPLACE FUNCTION wallet.topology_move_turnover(run wallet.topology_move_run,
                                                          p wallet.wallet_player) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -81,7 +79,8 @@ BEGIN
            since = clock_timestamp();
 END $$;
 
--- Take that back: the rows of the accounts that rollings came from are as they were.
+-- Undo topology_move_turnover: subtract the open turnover from the accounts of the target topology.
+-- The rows of the former accounts were never changed.
 CREATE OR REPLACE FUNCTION wallet.topology_move_turnover_back(run wallet.topology_move_run,
                                                               p wallet.wallet_player) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -96,8 +95,8 @@ BEGIN
      WHERE t.brand_id = p.brand_id AND t.player_id = p.player_id AND t.account = f.account;
 END $$;
 
--- Lead a player's active grants, open bonuses and active obligations to the target topology, here
--- and in rolling_service. Returns how many.
+-- Change a player's active grants, open bonuses and active obligations to the target topology, here
+-- and in schema rolling. Returns their number.
 CREATE OR REPLACE FUNCTION wallet.topology_move_references(run wallet.topology_move_run,
                                                            p wallet.wallet_player) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -152,8 +151,8 @@ BEGIN
         p.player_id, c.was, c.became FROM changed c;
     GET DIAGNOSTICS part = ROW_COUNT;
     led := led + part;
-    -- The rolling of a coupon counts what is staked from its grant, wherever buckets are; only
-    -- those of buckets are led elsewhere.
+    -- Only rollings of buckets change in schema rolling. A coupon's rolling counts stakes of its
+    -- grant, so it does not depend on buckets.
     records := rolling.lead_rollings(p.brand_id, p.player_id, (
         SELECT coalesce(jsonb_agg(jsonb_build_object('rolling_id', f.id,
                                                      'topology_code', run.to_code,
@@ -174,7 +173,8 @@ BEGIN
     RETURN led;
 END $$;
 
--- Move one player; returns {legs, referring}.
+-- Move one player to the target topology. Returns the numbers of legs and of references as
+-- {legs, referring}.
 CREATE OR REPLACE FUNCTION wallet.topology_move_player(run wallet.topology_move_run,
                                                        p wallet.wallet_player) RETURNS jsonb
 LANGUAGE plpgsql AS $$
@@ -214,8 +214,8 @@ BEGIN
     RETURN jsonb_build_object('legs', coalesce(jsonb_array_length(legs), 0), 'referring', led);
 END $$;
 
--- Take one player's part of a move back, exactly as it was recorded; the caller has seen that
--- nothing happened since.
+-- Undo the move of one player by its recorded legs and references. The caller has checked that they
+-- did not change since the move.
 CREATE OR REPLACE FUNCTION wallet.topology_move_undo_player(run wallet.topology_move_run,
                                                             p wallet.wallet_player) RETURNS jsonb
 LANGUAGE plpgsql AS $$

@@ -1,10 +1,10 @@
--- The wallet's own bound on turnover: what an account still has to turn over at the least, by the
--- bets that the wallet settled itself. rolling_worker counts turnover exactly; its word alone
--- releases nothing (ADR 20).
+-- The wallet's own lower bound of the open turnover of each account, based on the bets that it
+-- settled. rolling_worker counts the exact turnover, but the wallet releases money only if its own
+-- bound allows it, too (ADR 20).
 
--- Keep what the wallet's functions write; a superuser's own statement is not kept. A row that is
--- not as they left it releases nothing, and takes part in nothing but bets: those are settled, and
--- leave it without a seal for good.
+-- Trigger that stores a copy of the row in the column `seal`, except for statements of a superuser.
+-- A row that differs from its seal was changed from outside. Bets may still change the row, but it
+-- then gets no seal, so that its money is not released. All other changes fail with RW013.
 CREATE OR REPLACE FUNCTION wallet.seal_turnover() RETURNS trigger
 LANGUAGE plpgsql SET search_path = wallet, pg_temp SET TimeZone = 'UTC' AS $$
 DECLARE
@@ -23,14 +23,14 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- The account that owes: a bucket, or the coupon grant that the rolling was made for.
+-- Return the account of a rolling obligation: a bucket, or a coupon grant.
 CREATE OR REPLACE FUNCTION wallet.owing_account(o wallet.wallet_rolling_obligation) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE WHEN o.grant_id IS NULL THEN o.topology_code || '/' || o.bucket_type_code
                 ELSE 'GRANT/' || o.grant_id END
 $$;
 
--- The least that an account has still to turn over.
+-- Return the lower bound of an account's open turnover. It is 0 if there is no row.
 CREATE OR REPLACE FUNCTION wallet.open_turnover(p_brand uuid, p_player uuid, p_account text)
 RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -39,7 +39,7 @@ BEGIN
                     0);
 END $$;
 
--- The turnover that is left on the account of the rolling, or of the bonus, that a command names.
+-- Return the open turnover of the account of a rolling or bonus.
 CREATE OR REPLACE FUNCTION wallet.read_turnover(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -53,17 +53,18 @@ BEGIN
                                              WHERE b.bonus_id = (c->>'bonus_id')::uuid)));
 END $$;
 
--- The turnover target of a rolling: the required turnover times the brand's completion ratio, which
--- no service may write.
+-- Return the turnover target of a rolling: the required turnover times the brand's completion
+-- ratio. No service may write this ratio.
 CREATE OR REPLACE FUNCTION wallet.asked_turnover(p_brand uuid, p_required bigint) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN ceil(p_required::numeric * rolling.completion_ratio(p_brand) / 10000)::bigint;
 END $$;
 
--- Count the stake of a bet that is settled now, by the accounts that paid it; take that back with a
--- bet that is rolled back, unless rollings came, went or ended since it was settled: only
--- rolling_worker can tell then for which of them the bet had counted.
+-- Subtract the stake of a settled bet from the open turnover of the accounts that paid it, or add
+-- it again if a settled bet is rolled back. The rollback does not change an account whose rollings
+-- changed since the settlement, because only rolling_worker knows for which rolling the bet
+-- counted.
 CREATE OR REPLACE FUNCTION wallet.count_turnover(c wallet.command) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -80,7 +81,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- Add to what an account has to turn over, or lower it.
+-- Raise or lower the open turnover of an account. It never falls below 0.
 CREATE OR REPLACE FUNCTION wallet.add_turnover(p_brand uuid, p_player uuid, p_account text,
                                                p_amount bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -90,8 +91,8 @@ BEGIN
         greatest(0, t.open) + p_amount), since = clock_timestamp();
 END $$;
 
--- Let turnover follow money along an edge, in proportion and rounded up on both sides; return what
--- went along.
+-- Move open turnover between two accounts, in proportion to the transferred money. Both sides are
+-- rounded up. Returns the turnover of the target.
 CREATE OR REPLACE FUNCTION wallet.carry_turnover(c wallet.command, p_from text, p_to text,
                                                  p_amount bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -121,8 +122,8 @@ BEGIN
     RETURN part;
 END $$;
 
--- End rollings: one that ends otherwise takes what it asked for with it. Refuse to release an
--- account whose settled bets cannot have turned over what it owes.
+-- End rollings of a command. A rolling that was not completed lowers the open turnover by its
+-- required turnover. Raises RW014 if money would be released while turnover is open.
 CREATE OR REPLACE FUNCTION wallet.end_turnover(c wallet.command) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     ended record;
@@ -160,8 +161,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Follow the transfers, new rollings and ended rollings of a decision, before its obligations are
--- written.
+-- Update the open turnover for the transfers, new rollings and ended rollings of a command. It must
+-- run before the obligations are written.
 CREATE OR REPLACE FUNCTION wallet.follow_turnover(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -182,7 +183,7 @@ BEGIN
             RAISE EXCEPTION 'rolling % does not say what it asks for', opened->>'rolling_id'
                 USING ERRCODE = 'RW003';
         ELSIF NOT opened ? 'part_of' THEN
-            -- A rolling that an edge generates asks only for what the money did not bring along.
+            -- The new rolling of an edge adds only turnover that the money did not bring along.
             PERFORM wallet.add_turnover(c.brand_id, c.player_id,
                 CASE WHEN opened->>'grant_id' IS NULL THEN (opened->>'topology_code') || '/'
                     || (opened->>'bucket_type_code')
@@ -196,8 +197,8 @@ BEGIN
     END IF;
 END $$;
 
--- Refuse a command without a bet that pays withdrawable money or cash from an account that owes, or
--- from a bonus or grant without its completed rolling.
+-- Refuse a command, other than a bet, that turns normal money, a bonus or a grant into withdrawable
+-- money or cash, while turnover is open or without a rolling that ends.
 CREATE OR REPLACE FUNCTION wallet.refuse_release(c wallet.command) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE

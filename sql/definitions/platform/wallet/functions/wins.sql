@@ -1,7 +1,7 @@
--- Rounds, and wins beside a bet's payout: of a campaign, or a further one on a bet.
+-- Rounds, and wins that are no payout of a bet: wins of a campaign, and further wins on a bet.
 
--- The stakes that open bets of a round, by one player at one provider, hold of each account;
--- read_state adds it for authorize (provider_id, round_id).
+-- Return the open stakes of a player's round at a provider, per account. read_state adds them for a
+-- command with provider_id and round_id.
 CREATE OR REPLACE FUNCTION wallet.read_round(c jsonb, p_brand uuid, p_player uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -13,8 +13,8 @@ BEGIN
                    GROUP BY 1) open_stake);
 END $$;
 
--- Whether a settled bet counts as turnover, by what was fixed when it was authorized. The rule
--- decides it; this is for comparisons.
+-- Whether a settled bet counts as turnover, by the policy snapshot of its acceptance. Only the
+-- comparisons of reconciliation use this function.
 CREATE OR REPLACE FUNCTION wallet.counts_as_turnover(p_snapshot jsonb, p_stake bigint,
                                                      p_payout bigint) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS $$
@@ -22,8 +22,8 @@ LANGUAGE sql IMMUTABLE AS $$
                 WHEN 'never' THEN false ELSE p_payout IS DISTINCT FROM p_stake END
 $$;
 
--- A campaign by its code, and a win by its provider's transaction, with what still lies where it
--- was paid; read_state adds them for a command of wins (provider_id, win, campaign).
+-- Return a campaign by its code, and a win by the provider's transaction id, with the low water of
+-- the accounts that it was paid to. read_state adds them for commands about wins.
 CREATE OR REPLACE FUNCTION wallet.read_win(c jsonb, p_brand uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -44,7 +44,7 @@ BEGIN
                    AND w.provider_transaction_id = c->>'win'));
 END $$;
 
--- The wins on a bet that were paid and not taken back.
+-- Return the sum of the further wins on a bet that were not reversed.
 CREATE OR REPLACE FUNCTION wallet.wins_on(p_brand uuid, p_provider text, p_bet text) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -55,9 +55,9 @@ BEGIN
                AND NOT EXISTS (SELECT FROM wallet.wallet_win_reversal r WHERE r.win_id = w.win_id));
 END $$;
 
--- Make a campaign, once per request id; its code is used once per brand. Outcomes: made, repeated,
--- mismatch (another payload), taken (the code stands for another campaign), frozen; RW011 as in
--- apply_command. It moves no money, so an ingress freeze lets it pass.
+-- Create a campaign. It is allowed under an ingress freeze, because it moves no money. Outcomes:
+-- made, repeated, mismatch (the request id has another payload), taken (the brand has another
+-- campaign with this code), frozen. Raises RW011 like apply_command.
 CREATE OR REPLACE FUNCTION wallet.create_campaign(c jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = wallet, pg_temp AS $$
 DECLARE
@@ -90,7 +90,7 @@ BEGIN
             (c->>'expires_at')::timestamptz, c->>'created_by', (c->>'transaction_id')::uuid)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        -- A twin of this very request may have made it since this one looked.
+        -- A parallel repeat of this request may have created the campaign since the check above.
         PERFORM 1 FROM wallet_campaign g
             WHERE g.brand_id = brand AND g.campaign_code = c->>'campaign_code'
                                            AND g.transaction_id = (c->>'transaction_id')::uuid;
@@ -103,9 +103,9 @@ BEGIN
     RETURN jsonb_build_object('outcome', 'made');
 END $$;
 
--- Pay a win, and take its amount from its campaign's cap; or take a win back whole. HOUSE must have
--- moved by exactly its amount. A campaign that has too little left, or has ended, since the
--- decision is looked at again (RW001).
+-- Record a win and add its amount to the campaign's spent sum, or record the reversal of a win. The
+-- leg of HOUSE must equal the amount. Raises RW001, so that the caller decides again, if the
+-- campaign has ended or has too little left.
 CREATE OR REPLACE FUNCTION wallet.put_win(c wallet.command, w jsonb) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
