@@ -1,4 +1,4 @@
-"""Named SQL: a statement that a program runs stands in `sql/queries/<owner>.sql`.
+"""Named SQL: the statements that the programs run, loaded from `sql/queries/<owner>.sql`.
 
 A block is `-- name: <name>`, one or more comment lines that say what it is for, then one statement
 with `%(named)s` parameters. A name used twice, an empty block or a block without its sentence is
@@ -23,7 +23,7 @@ class QueryFileError(Exception):
 
 @cache
 def load() -> dict[str, str]:
-    """Read every query file once; the key is the query's name."""
+    """Read all query files, and return the statements by name. Later calls return the same."""
     queries: dict[str, str] = {}
     for path in sorted((HERE / "queries").glob("*.sql")):
         for name, text in _blocks(path):
@@ -34,7 +34,10 @@ def load() -> dict[str, str]:
 
 
 def query(name: str) -> str:
-    """Return one statement; stores call this at import, so that an unknown name stops the start."""
+    """Return one statement. Raises `QueryFileError` for an unknown name.
+
+    Modules call this when they are imported, so that a process with an unknown name cannot start.
+    """
     found = load().get(name) or plans().get(name)
     if found is None:
         raise QueryFileError(f"no query is named {name!r} in sql/queries")

@@ -1,7 +1,7 @@
-"""The digest of the code that a process loads: it tells a running process and a checkout apart.
+"""The digest of the code that a process loads.
 
-The runtime computes it before it imports a service; the toolkit computes it over the files on the
-disk now.
+A process computes the digest at its start, before it imports its service. The toolkit computes the
+digest of the files on disk, and so finds processes that run older code.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ LEFT_OUT = "__pycache__"
 
 
 def code_digest(root: Path = ROOT) -> str:
-    """Return the sha256 over relative path and content of every source file of the packages."""
+    """Return the SHA-256 of the relative paths and contents of all source files of PACKAGES."""
     total = hashlib.sha256()
     for path in sorted(path for package in PACKAGES for path in _sources(root / package)):
         name = os.path.relpath(path, root).encode()
         content = hashlib.sha256(_content(path)).digest()
-        # The length stands first, so that no two lists of files are the same bytes.
+        # The length of the name comes first, so that different lists of files give different bytes.
         total.update(len(name).to_bytes(4) + name + content)
     return total.hexdigest()
 
@@ -29,8 +29,8 @@ def code_digest(root: Path = ROOT) -> str:
 def _sources(folder: Path) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name != LEFT_OUT]
-        # A hidden file cannot be imported; editors leave such links beside the file that is being
-        # written.
+        # Hidden files do not count, because Python cannot import them. Some editors create hidden
+        # links next to a file while it is edited.
         loaded = (name for name in files if name.endswith(SUFFIXES) and not name.startswith("."))
         yield from (os.path.join(place, name) for name in loaded)
 

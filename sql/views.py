@@ -1,8 +1,9 @@
-"""The views of the platform's definitions, and the statements that compare them.
+"""The views of the platform's definitions, and statements that compare them with a database.
 
-PostgreSQL prints a view otherwise than it was written, and otherwise in each major version. The
-plans of the text in the files and of the view in the database are printed by one server, so they
-can be compared. A materialized CTE around each keeps the names of its columns in the plan.
+The text of a view cannot be compared, because PostgreSQL stores it in another form, which differs
+between major versions. So the server plans both the view and the text of the file, and the two
+plans are compared. Each is planned within a materialized CTE, which keeps the column names in the
+plan.
 """
 
 import re
@@ -20,7 +21,7 @@ _PLAN = "EXPLAIN (VERBOSE, COSTS OFF) " + _JUDGED
 
 @cache
 def shipped_views() -> Mapping[str, str]:
-    """Read every view of the platform's definitions, by name with schema."""
+    """Return the text of every view in the files, by name with schema, without comments."""
     return {
         name: _COMMENT.sub("", text).strip()
         for file in texts("platform", "views")
@@ -29,18 +30,18 @@ def shipped_views() -> Mapping[str, str]:
 
 
 def plan_of_shipped(view: str) -> str:
-    """Name the statement that plans the text of a view as the files have it."""
+    """Return the name of the statement that plans the text of a view in the files."""
     return f"plan_of_shipped {view}"
 
 
 def plan_of_found(view: str) -> str:
-    """Name the statement that plans a view as the database has it."""
+    """Return the name of the statement that plans a view of the database."""
     return f"plan_of_found {view}"
 
 
 @cache
 def plans() -> Mapping[str, str]:
-    """Make the two statements of each view, as a driver takes them: a percent sign is doubled."""
+    """Return the two statements of each view, by name. Percent signs are doubled for the driver."""
     made = dict[str, str]()
     for name, text in shipped_views().items():
         alias = name.partition(".")[2]

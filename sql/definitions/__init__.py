@@ -1,9 +1,9 @@
 """The definitions of a database: its functions, views, triggers and grants, which have no versions.
 
-The files are `<database>/<schema>/<kind>.sql`, or a folder `<kind>` of them. They are applied whole
-on top of the tables, kind by kind in the order of `KINDS`, whenever their digest is another than
-the one that the database keeps (ADR 26). Those of `consumer` stand for one text per consumer of
-events (`sql.owners`).
+The files are `<database>/<schema>/<kind>.sql`, or a folder `<kind>` of files. A migration applies
+all files on top of the tables, in the order of `KINDS`, if their digest differs from the digest
+that the database stores (ADR 26). A file in the folder `consumer` is a template. It gives one text
+for each consumer of events (`sql.owners`).
 """
 
 import hashlib
@@ -13,13 +13,14 @@ from pathlib import Path
 from sql.owners import CONSUMERS, fill, fillings
 
 FOLDER = Path(__file__).parent
-# Views and functions may use each other whatever the order. Triggers need functions, rights all.
+# The order of application. Triggers need functions, and grants need all others. Views and functions
+# may refer to each other, because a migration does not check function bodies in between.
 KINDS = ("views", "functions", "triggers", "grants")
 CONSUMER = "consumer"
 
 
 def schemas(database: str) -> list[str]:
-    """Name the schemas of a database whose definitions the files give."""
+    """Return the names of the schemas that have definitions in the files."""
     names = {path.name for path in _folders(database)}
     if CONSUMER in names:
         names = names - {CONSUMER} | CONSUMERS.keys()
@@ -27,7 +28,7 @@ def schemas(database: str) -> list[str]:
 
 
 def texts(database: str, kind: str) -> Iterator[str]:
-    """Read the texts of one kind, in the order in which they are applied."""
+    """Yield the SQL texts of one kind, in the order of application."""
     for path in files(database, kind):
         text = path.read_text(encoding="utf-8")
         if path.is_relative_to(FOLDER / database / CONSUMER):
@@ -37,12 +38,12 @@ def texts(database: str, kind: str) -> Iterator[str]:
 
 
 def digests(database: str) -> dict[str, str]:
-    """Return the sha256 over the texts of each kind, as hex digits."""
+    """Return the SHA-256 of the texts of each kind, in hex."""
     return {kind: _digest(texts(database, kind)) for kind in KINDS}
 
 
 def files(database: str, kind: str) -> list[Path]:
-    """List the files of one kind, in their order."""
+    """List the files of one kind, in the order of application."""
     return [
         path
         for folder in sorted(_folders(database))
