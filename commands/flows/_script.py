@@ -6,6 +6,7 @@ the end. Before that it checks answers and ledger rows, because these are the sa
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -90,18 +91,41 @@ class Script:
 
         Raises `CheckFailed` if the text is no number or has too many decimal places.
         """
+        scaled = self._scaled(amount)
+        self.expect("an amount's places", scaled == scaled.to_integral_value(), True)
+        return int(scaled)
+
+    def _scaled(self, amount: object) -> Decimal:
         try:
-            scaled = Decimal(str(amount)).scaleb(CURRENCY_EXPONENTS[self.player.currency])
+            return Decimal(str(amount)).scaleb(CURRENCY_EXPONENTS[self.player.currency])
         except InvalidOperation:
             raise CheckFailed(
                 f"{self.title}: expected an amount in {self.player.currency}, found {amount!r}"
             ) from None
-        self.expect("an amount's places", scaled == scaled.to_integral_value(), True)
-        return int(scaled)
 
     def major(self, units: int) -> str:
         """Convert minor units to text in major units, as JSON bodies have them."""
         return str(Decimal(units).scaleb(-CURRENCY_EXPONENTS[self.player.currency]))
+
+    def money(self, amount: str) -> dict[str, object]:
+        """Return the fields of a request body for an amount in the player's currency."""
+        return {"amount": amount, "currency": self.player.currency}
+
+    def as_player(
+        self, path: str, body: Mapping[str, object], *, key: str, method: str = "POST"
+    ) -> HttpAnswer:
+        """Call the gateway as the player. `key` is unique among the player's calls."""
+        return self.actor.as_player(self.player, method, path, body, key=self.key(key))
+
+    def as_provider(
+        self, provider: str, path: str, body: Mapping[str, object], *, key: str
+    ) -> HttpAnswer:
+        """Call the gateway as a provider. `key` is unique among the player's calls."""
+        return self.actor.as_provider(provider, self.player, path, body, key=self.key(key))
+
+    def as_admin(self, path: str, body: Mapping[str, object], *, key: str) -> HttpAnswer:
+        """Call admin_service about the player. `key` is unique among the player's calls."""
+        return self.actor.as_admin("POST", path, body, key=self.key(key), player=self.player)
 
     def expect(self, what: str, found: object, expected: object) -> None:
         """Raise `CheckFailed` unless found equals expected."""
@@ -130,8 +154,7 @@ class Script:
         if answer.status not in statuses:
             self.expect(what, _said(answer), f"one of {tuple(statuses)}")
         if code is not None:
-            found = answer.body.get("code") if isinstance(answer.body, Mapping) else None
-            self.expect(f"{what}: code", found, code)
+            self.expect(f"{what}: code", _body(answer).get("code"), code)
 
     def field(self, what: str, body: object, *names: str) -> Any:
         """Return the value at the path `names` in an answer. Raises `CheckFailed` without one."""
@@ -143,27 +166,19 @@ class Script:
 
     def deposit(self, amount: str, *, key: str, bucket: str | None = None) -> Mapping[str, Any]:
         """Deposit into this bucket, or into cash when no bucket is given."""
-        body = {"amount": amount, "currency": self.player.currency} | (
-            {"bucket": bucket} if bucket else {}
-        )
-        answer = self.actor.as_player(
-            self.player, "POST", "/api/v1/player/wallet/deposit", body, key=self.key(key)
-        )
+        body = self.money(amount) | ({"bucket": bucket} if bucket else {})
+        answer = self.as_player("/api/v1/player/wallet/deposit", body, key=key)
         return self.accepted(f"deposit of {amount}", answer)
 
     def authorize(self, provider: str, amount: str, *, key: str, **more: object) -> HttpAnswer:
         """Send a bet as the provider, and return the answer, be it a success or a refusal."""
-        body = {
-            "player_id": self.player.player_id,
-            "bet_id": self.actor.derived_id(self.key(f"bet-{key}")),
-            "round_id": self.actor.derived_id(self.key(f"round-{key}")),
-            "amount": amount,
-            "currency": self.player.currency,
-            **more,
-        }
-        return self.actor.as_provider(
-            provider, self.player, "/v2/bets/authorize", body, key=self.key(f"authorize-{key}")
-        )
+        player, ids = {"player_id": self.player.player_id}, self._bet_ids(key)
+        body = {**player, **ids, **self.money(amount), **more}
+        return self.as_provider(provider, "/v2/bets/authorize", body, key=f"authorize-{key}")
+
+    def _bet_ids(self, key: str) -> dict[str, str]:
+        names = ("bet", "round")
+        return {f"{name}_id": self.actor.derived_id(self.key(f"{name}-{key}")) for name in names}
 
     def bet(self, provider: str, amount: str, *, key: str, **more: object) -> Bet:
         """Place a bet that must be accepted, with a funding that sums to the stake."""
@@ -172,47 +187,41 @@ class Script:
         )
         funding = self._funding(answer)
         self.expect("the sum of the funding breakdown", sum(funding.values()), self.minor(amount))
-        bet_id = self.actor.derived_id(self.key(f"bet-{key}"))
-        round_id = self.actor.derived_id(self.key(f"round-{key}"))
+        ids = self._bet_ids(key)
         authorization = str(self.field("the answer to the bet", answer, "authorization_id"))
-        return Bet(provider, bet_id, round_id, authorization, funding, answer)
+        return Bet(provider, ids["bet_id"], ids["round_id"], authorization, funding, answer)
 
     def _funding(self, answer: Mapping[str, Any]) -> dict[str, int]:
-        funding: dict[str, int] = {}
+        funding = Counter[str]()
         for share in self.field("the answer to the bet", answer, "funding"):
             account = self.field("a share", share, "account")
-            part = self.minor(self.field("a share", share, "amount"))
-            funding[account] = funding.get(account, 0) + part
-        return funding
+            funding[account] += self.minor(self.field("a share", share, "amount"))
+        return dict(funding)
 
     def choose(self, provider: str, source: str) -> HttpAnswer:
         """Choose, as the player, the source of bets at this provider, and return the answer."""
+        path = "/api/v1/player/wallet/funding-choice"
         body = {"provider_type": PROVIDERS[provider], "source": source}
-        key = self.key(f"choose-{provider}-{source}")
-        return self.actor.as_player(
-            self.player, "PUT", "/api/v1/player/wallet/funding-choice", body, key=key
-        )
+        return self.as_player(path, body, key=f"choose-{provider}-{source}", method="PUT")
+
+    def ids_of(self, bet: Bet) -> dict[str, object]:
+        """Return the fields of a request body that identify a bet."""
+        return {"player_id": self.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id}
 
     def settle(self, bet: Bet, payout: str, *, key: str) -> None:
         """Settle a bet as its provider."""
-        body = {
-            "player_id": self.player.player_id,
-            "bet_id": bet.bet_id,
-            "round_id": bet.round_id,
-            "payout": payout,
-        }
-        answer = self.actor.as_provider(
-            bet.provider, self.player, "/v2/bets/settle", body, key=self.key(f"settle-{key}")
-        )
+        body = {**self.ids_of(bet), "payout": payout}
+        answer = self.as_provider(bet.provider, "/v2/bets/settle", body, key=f"settle-{key}")
         self.accepted(f"settlement with {payout}", answer)
+
+    def try_rollback(self, bet: Bet, *, key: str) -> HttpAnswer:
+        """Roll a bet back as its provider, and return the answer, be it a success or a refusal."""
+        ids = self.ids_of(bet)
+        return self.as_provider(bet.provider, "/v2/bets/rollback", ids, key=f"rollback-{key}")
 
     def rollback(self, bet: Bet, *, key: str) -> None:
         """Roll a bet back as its provider."""
-        body = {"player_id": self.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id}
-        answer = self.actor.as_provider(
-            bet.provider, self.player, "/v2/bets/rollback", body, key=self.key(f"rollback-{key}")
-        )
-        self.accepted("rollback", answer)
+        self.accepted("rollback", self.try_rollback(bet, key=key))
 
     def snapshot(self) -> Mapping[str, Any]:
         """Read the player's snapshot from the gateway."""
@@ -223,14 +232,27 @@ class Script:
 
     def holdings(self) -> dict[str, int]:
         """Return minor units per account from the player's snapshot, without empty accounts."""
-        where, snapshot, held = "the snapshot", self.snapshot(), dict[str, int]()
-        for bucket in self.field(where, snapshot, "buckets"):
-            held[self.account(self.field(where, bucket, "bucket_type_code"))] = self.minor(
-                self.field(where, bucket, "balance")
-            )
-        for account, name in ((CASH_AVAILABLE, "available"), (CASH_PENDING, "pending")):
-            held[account] = self.minor(self.field(where, snapshot, "cash", name))
+        snapshot = self.snapshot()
+        held = self._in_buckets(snapshot) | self._in_cash(snapshot)
         return {account: amount for account, amount in held.items() if amount}
+
+    def _in_buckets(self, snapshot: Mapping[str, Any]) -> dict[str, int]:
+        held = dict[str, int]()
+        for bucket in self.field("the snapshot", snapshot, "buckets"):
+            account = self.account(self.field("the snapshot", bucket, "bucket_type_code"))
+            held[account] = self.minor(self.field("the snapshot", bucket, "balance"))
+        return held
+
+    def _in_cash(self, snapshot: Mapping[str, Any]) -> dict[str, int]:
+        names = {CASH_AVAILABLE: "available", CASH_PENDING: "pending"}
+        return {
+            account: self.minor(self.field("the snapshot", snapshot, "cash", name))
+            for account, name in names.items()
+        }
+
+    def total_held(self) -> int:
+        """Return the sum of all accounts in the player's snapshot, in minor units."""
+        return sum(self.holdings().values())
 
     def ledger(self) -> list[Row]:
         """Return the player's ledger rows."""
@@ -255,9 +277,8 @@ class Script:
 
     def rollings(self) -> dict[str, Row]:
         """Return the player's rollings by id, from rolling_service. Amounts are in minor units."""
-        path = f"/internal/rolling/players/{self.player.player_id}"
+        what, path = "the player's rollings", f"/internal/rolling/players/{self.player.player_id}"
         answer = self.actor.as_operator(ROLLING_SERVICE, "GET", path, brand_id=self.player.brand_id)
-        what = "the player's rollings"
         rows = self.field(what, self.accepted(what, answer), "rollings")
         return {str(row["rolling_id"]): {**row, **self._in_minor_units(row)} for row in rows}
 
@@ -268,6 +289,15 @@ class Script:
         """Return minor units per account that the bet moved at `which`: `authorize` or `close`."""
         rows = self.actor.read.rows("facts_bet_legs", authorization_id=bet.authorization_id)
         return {row["account"]: row["delta"] for row in rows if row["which"] == which}
+
+    def expect_taken(self, what: str, bet: Bet) -> None:
+        """Raise `CheckFailed` unless the bet's acceptance took exactly its funding."""
+        taken = {account: -amount for account, amount in bet.funding.items()}
+        self.expect(what, self.legs(bet, "authorize"), taken)
+
+    def expect_paid(self, what: str, bet: Bet, shares: Mapping[str, int]) -> None:
+        """Raise `CheckFailed` unless the bet's close paid exactly this: minor units per account."""
+        self.expect(what, self.legs(bet, "close"), shares)
 
     def wait_until(self, what: str, holds: Callable[[], bool]) -> None:
         """Poll until `holds` returns true. Raises `CheckFailed` after EVENT_PATH_SECONDS."""
@@ -286,14 +316,15 @@ class Script:
         )
         self.expect("accounts with a ledger", bool(rows), True)
         for row in rows:
-            tip = (row["tip_balance"] or 0, row["tip_version"] or 0)
-            held = (row["balance"], row["version"])
-            self.expect(f"balance and version of {row['account']} beside its ledger tip", held, tip)
-            self.expect(
-                f"balance and version of {row['account']} beside the sum and number of its rows",
-                held,
-                (row["sum"], row["rows"]),
-            )
+            self._expect_tip(row)
+
+    def _expect_tip(self, row: Row) -> None:
+        what, held = f"balance and version of {row['account']}", (row["balance"], row["version"])
+        tip = (row["tip_balance"] or 0, row["tip_version"] or 0)
+        self.expect(f"{what} beside its ledger tip", held, tip)
+        self.expect(
+            f"{what} beside the sum and number of its rows", held, (row["sum"], row["rows"])
+        )
 
 
 def begin(title: str, actor: Actor, label: str = "one") -> Script:
@@ -314,5 +345,9 @@ def demand_topology(title: str, actor: Actor) -> None:
 def _said(answer: HttpAnswer) -> str:
     if answer.status == 0:
         return f"no answer ({answer.error or 'no reason given'})"
-    body = answer.body if isinstance(answer.body, Mapping) else {}
+    body = _body(answer)
     return f"{answer.status} {body.get('code', '')} {body.get('message', '')}".strip()
+
+
+def _body(answer: HttpAnswer) -> Mapping[str, Any]:
+    return answer.body if isinstance(answer.body, Mapping) else {}

@@ -51,13 +51,15 @@ class Tally:
 
     def count(self, role: str, trials: Sequence[Trial], answers: Sequence[AttemptAnswer]) -> None:
         """Add the answers that one role got."""
+        self.tried += len(trials)
         for trial, answer in zip(trials, answers, strict=True):
-            self.tried += 1
+            words = f"{role}: {trial.action} was not refused: {answer.reason}"
             if answer.outcome == "refused":
                 self.refused += 1
-                continue
-            words = f"{role}: {trial.action} was not refused: {answer.reason}"
-            (self.allowed if answer.outcome == "allowed" else self.open).append(words)
+            elif answer.outcome == "allowed":
+                self.allowed.append(words)
+            else:
+                self.open.append(words)
 
 
 def refused(actor: Actor) -> dict[str, object]:
@@ -69,22 +71,27 @@ def refused(actor: Actor) -> dict[str, object]:
     relations = [relation for relation in guarded(actor.read) if relation.kind in TABLES]
     tally = Tally()
     for role in PLATFORM_ROLES:
-        trials = list(_trials(role, relations))
-        try:
-            tally.count(role, trials, actor.as_role(role, [trial.attempt for trial in trials]))
-        except Unreachable as error:
-            tally.open.append(f"{role}: nothing was tried: {error.message}")
-    return _judge(tally, len(relations))
-
-
-def _judge(tally: Tally, relations: int) -> dict[str, object]:
+        _try_as(role, actor, relations, tally)
     facts: dict[str, object] = {
         "roles": len(PLATFORM_ROLES),
-        "relations": relations,
+        "relations": len(relations),
         "attempts": tally.tried,
         "refused": tally.refused,
         "trace": "none: every attempt was rolled back",
     }
+    _demand_refusals(tally, facts)
+    return facts
+
+
+def _try_as(role: str, actor: Actor, relations: Sequence[Relation], tally: Tally) -> None:
+    trials = list(_trials(role, relations))
+    try:
+        tally.count(role, trials, actor.as_role(role, [trial.attempt for trial in trials]))
+    except Unreachable as error:
+        tally.open.append(f"{role}: nothing was tried: {error.message}")
+
+
+def _demand_refusals(tally: Tally, facts: dict[str, object]) -> None:
     if tally.allowed:
         raise CheckFailed(
             f"{TITLE}: writes that a role was not refused: {len(tally.allowed)}; "
@@ -97,7 +104,6 @@ def _judge(tally: Tally, relations: int) -> dict[str, object]:
             f"{TITLE}: attempts that prove nothing: {len(tally.open)}; first: {first}",
             details={**facts, "samples": tally.open[:SAMPLES]},
         )
-    return facts
 
 
 def _trials(role: str, relations: Sequence[Relation]) -> Iterator[Trial]:
@@ -113,7 +119,11 @@ def _trials_of(role: str, relation: Relation) -> Iterator[Trial]:
         yield Trial(f"INSERT on {relation.name}", Attempt("attempt_insert", names))
     for column in relation.columns:
         if not may_write(role, "UPDATE", relation.name, column):
-            attempt = Attempt("attempt_update", {**names, "column": (column,)})
-            yield Trial(f"UPDATE of {column} on {relation.name}", attempt)
+            yield _update(relation, column)
     for query, action in ON_EACH.items():
         yield Trial(f"{action} on {relation.name}", Attempt(query, names))
+
+
+def _update(relation: Relation, column: str) -> Trial:
+    names = {"table": (relation.schema, relation.table), "column": (column,)}
+    return Trial(f"UPDATE of {column} on {relation.name}", Attempt("attempt_update", names))

@@ -25,25 +25,27 @@ def cannot_override(actor: Actor) -> dict[str, object]:
         _refused(script, f"a bet that names {field}", field, answer)
     bet = script.bet(PROVIDER, STAKE, key="plain")
     script.expect("the funding breakdown", bet.funding, {_normal(script): script.minor(STAKE)})
+    _closes_are_refused(script, bet, named)
+    script.rollback(bet, key="plain")
+    _expect_only_the_bet(script)
+    return {"player_id": script.player.player_id, "fields": list(named)}
+
+
+def _closes_are_refused(script: Script, bet: Bet, named: dict[str, object]) -> None:
     for command, more in (("settle", {"payout": STAKE}), ("rollback", {})):
         for field, value in named.items():
-            _close_is_refused(script, bet, command, field, {**more, field: value})
+            body = {**script.ids_of(bet), **more, field: value}
+            key = f"{command}-{field}"
+            answer = script.as_provider(PROVIDER, f"/v2/bets/{command}", body, key=key)
+            _refused(script, f"a {command} that names {field}", field, answer)
 
-    script.rollback(bet, key="plain")
+
+def _expect_only_the_bet(script: Script) -> None:
+    """Raise `CheckFailed` unless only the deposit, the bet and its rollback moved money."""
     stake, amount = script.minor(STAKE), script.minor(AMOUNT)
     script.expect_moves(_normal(script), amount, -stake, stake)
     script.expect_holdings({_normal(script): amount})
     script.tips_agree()
-    return {"player_id": script.player.player_id, "fields": list(named)}
-
-
-def _close_is_refused(
-    script: Script, bet: Bet, command: str, field: str, more: dict[str, object]
-) -> None:
-    ids = {"player_id": script.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id}
-    path, key = f"/v2/bets/{command}", script.key(f"{command}-{field}")
-    answer = script.actor.as_provider(PROVIDER, script.player, path, {**ids, **more}, key=key)
-    _refused(script, f"a {command} that names {field}", field, answer)
 
 
 def _named(script: Script) -> dict[str, object]:

@@ -5,7 +5,7 @@ is less than the turnover that its bucket's rolling needs, so no rolling complet
 is paid from cash.
 """
 
-from commands.flows._script import begin
+from commands.flows._script import Script, begin
 from commands.flows.money import pay_out
 from rubyops.ports import Actor
 
@@ -24,11 +24,11 @@ def round_trip(actor: Actor) -> dict[str, object]:
     bet = script.bet(PROVIDER, STAKE, key="trip")
     script.settle(bet, PAYOUT, key="trip")
     pay_out(script, DEPOSIT)
-    left = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
-    script.expect_holdings({script.account(bucket): left})
+    script.expect_holdings({script.account(bucket): _left(script)})
     script.tips_agree()
-    return {
-        "player_id": script.player.player_id,
-        "authorization_id": bet.authorization_id,
-        "withdrawn": DEPOSIT,
-    }
+    player = script.player.player_id
+    return {"player_id": player, "authorization_id": bet.authorization_id, "withdrawn": DEPOSIT}
+
+
+def _left(script: Script) -> int:
+    return script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)

@@ -38,42 +38,39 @@ def _in_scope_only(
 ) -> dict[str, object]:
     grant = _issue(script, scope)
     account = f"GRANT/{script.field('the issued coupon', grant, 'grant_id')}"
-    stake, payout, held = script.minor(STAKE), script.minor(PAYOUT), script.minor(AMOUNT)
     for provider in PROVIDERS:
-        if provider not in accepting:
+        if provider in accepting:
+            _play(script, provider, account)
+        else:
+            what = f"a bet at {provider} with a coupon of scope {scope['kind']}"
             refusal = script.authorize(provider, STAKE, key=f"refused-{provider}")
-            script.refused(
-                f"a bet at {provider} with a coupon of scope {scope['kind']}",
-                refusal,
-                (409,),
-                COUPON_SCOPE,
-            )
-            continue
-        bet = script.bet(provider, STAKE, key=provider)
-        script.expect(f"the funding of a bet at {provider}", bet.funding, {account: stake})
-        script.settle(bet, PAYOUT, key=provider)
-        script.expect(
-            f"where the winnings of a bet at {provider} went",
-            script.legs(bet, "close"),
-            {account: payout},
-        )
-        held += payout - stake
-    _take_back(script, grant, held)
-    script.expect_holdings({})
-    script.expect(
-        "coupons that the player holds at the end",
-        script.field("the snapshot", script.snapshot(), "grants"),
-        [],
-    )
-    script.tips_agree()
+            script.refused(what, refusal, (409,), COUPON_SCOPE)
+    gain = script.minor(PAYOUT) - script.minor(STAKE)
+    _take_back(script, grant, script.minor(AMOUNT) + len(accepting) * gain)
+    _expect_nothing_left(script)
     return {"player_id": script.player.player_id, "account": account, "accepting": list(accepting)}
 
 
+def _play(script: Script, provider: str, account: str) -> None:
+    """Place and settle a bet that the coupon must pay for and get its winnings."""
+    bet = script.bet(provider, STAKE, key=provider)
+    what = f"the funding of a bet at {provider}"
+    script.expect(what, bet.funding, {account: script.minor(STAKE)})
+    script.settle(bet, PAYOUT, key=provider)
+    what = f"where the winnings of a bet at {provider} went"
+    script.expect_paid(what, bet, {account: script.minor(PAYOUT)})
+
+
+def _expect_nothing_left(script: Script) -> None:
+    script.expect_holdings({})
+    grants = script.field("the snapshot", script.snapshot(), "grants")
+    script.expect("coupons that the player holds at the end", grants, [])
+    script.tips_agree()
+
+
 def _issue(script: Script, scope: Mapping[str, object]) -> Mapping[str, Any]:
-    body = _named(script) | {"amount": AMOUNT, "currency": script.player.currency, "scope": scope}
-    answer = script.actor.as_admin(
-        "POST", "/api/v1/coupon-grants/issue", body, key=script.key("issue"), player=script.player
-    )
+    body = _named(script) | script.money(AMOUNT) | {"scope": scope}
+    answer = script.as_admin("/api/v1/coupon-grants/issue", body, key="issue")
     return script.accepted(f"a coupon of {AMOUNT} of scope {scope['kind']}", answer)
 
 
@@ -82,26 +79,15 @@ def _take_back(script: Script, grant: Mapping[str, Any], held: int) -> None:
 
     A reversal always takes the coupon's whole balance, so a call with an amount is refused (A8-5).
     """
-    path = "/api/v1/coupon-grants/reverse"
-    named = script.actor.as_admin(
-        "POST",
-        path,
-        _named(script) | {"amount": AMOUNT},
-        key=script.key("reverse-amount"),
-        player=script.player,
-    )
+    path, body = "/api/v1/coupon-grants/reverse", _named(script)
+    named = script.as_admin(path, body | {"amount": AMOUNT}, key="reverse-amount")
     script.refused("a reversal that names an amount", named, (422,))
-    answer = script.actor.as_admin(
-        "POST", path, _named(script), key=script.key("reverse"), player=script.player
-    )
-    taken = script.field(
-        "the reversal", script.accepted("reversal of the coupon", answer), "taken_back"
-    )
+    reversal = script.accepted("reversal of the coupon", script.as_admin(path, body, key="reverse"))
+    taken = script.field("the reversal", reversal, "taken_back")
     script.expect("what the reversal took back", script.minor(taken), held)
-    rows = [
-        row["delta"] for row in script.ledger() if row["account"] == f"GRANT/{grant['grant_id']}"
-    ]
-    script.expect("the sum of the coupon's ledger rows", sum(rows), 0)
+    account = f"GRANT/{grant['grant_id']}"
+    total = sum(row["delta"] for row in script.ledger() if row["account"] == account)
+    script.expect("the sum of the coupon's ledger rows", total, 0)
 
 
 def _named(script: Script) -> dict[str, object]:

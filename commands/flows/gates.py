@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks.release import gate_05, gate_07, gate_08, gate_10
-from commands.flows._script import Script, begin
+from commands.flows._script import Bet, Script, begin
+from commands.flows.money import try_to_cash
 from commands.flows.rollback import PROVIDER, bet_from_two_sources
 from rubyops.errors import CheckFailed, Inconclusive
 from rubyops.model.finding import Finding
@@ -34,27 +35,25 @@ def stored_breakdown(actor: Actor) -> dict[str, object]:
     The player's balances change between the acceptance and the end of the bet.
     """
     _demand_no_breach("GATE-5", gate_05.audit(actor.read))
-    rolled_back = begin("GATE-5", actor, "rollback")
-    bet = bet_from_two_sources(rolled_back, "15.00")
-    rolled_back.deposit("50.00", key="later", bucket=rolled_back.normal(PROVIDER))
+    rolled_back, bet = _bet_then_deposit(actor, "rollback")
     rolled_back.rollback(bet, key="two")
-    rolled_back.expect(
-        "what the rollback returned, against the stored breakdown",
-        rolled_back.legs(bet, "close"),
-        bet.funding,
-    )
-    settled = begin("GATE-5", actor, "settle")
-    bet = bet_from_two_sources(settled, "15.00")
-    settled.deposit("50.00", key="later", bucket=settled.normal(PROVIDER))
+    what = "what the rollback returned, against the stored breakdown"
+    rolled_back.expect_paid(what, bet, bet.funding)
+    settled, bet = _bet_then_deposit(actor, "settle")
     settled.settle(bet, "15.00", key="two")
-    settled.expect(
-        "where the winnings went, against the stored breakdown",
-        settled.legs(bet, "close"),
-        bet.funding,
-    )
+    what = "where the winnings went, against the stored breakdown"
+    settled.expect_paid(what, bet, bet.funding)
     for script in (rolled_back, settled):
         script.tips_agree()
     return {"funding": bet.funding}
+
+
+def _bet_then_deposit(actor: Actor, label: str) -> tuple[Script, Bet]:
+    """Place a bet that two sources pay, and then change the balance of one source."""
+    script = begin("GATE-5", actor, label)
+    bet = bet_from_two_sources(script, "15.00")
+    script.deposit("50.00", key="later", bucket=script.normal(PROVIDER))
+    return script, bet
 
 
 def points(actor: Actor) -> dict[str, object]:
@@ -62,41 +61,30 @@ def points(actor: Actor) -> dict[str, object]:
     _demand_no_breach("GATE-7", gate_07.audit(actor.read))
     script = begin("GATE-7", actor)
     bucket = _bucket_of_kind(script, "points")
+    _no_policy_allows(script, bucket)
+    answer = script.authorize(PROVIDER, "1.00", key="points", source=bucket)
+    script.refused("a bet that names points as its source", answer, NEVER)
+    answer = script.choose(PROVIDER, bucket)
+    script.refused("the choice of points as the source of bets", answer, NEVER)
+    body = {"amount": "1", "currency": POINTS_CURRENCY}
+    answer = try_to_cash(script, body, key="points")
+    script.refused("a withdrawal of points", answer, NEVER)
+    return {"bucket": bucket}
+
+
+def _no_policy_allows(script: Script, bucket: str) -> None:
+    """Raise `CheckFailed` if a policy may fund bets with points or make them withdrawable."""
     topology, policy = _documents(script)
     for rule in ("A7-4", "A7-6"):
         _keeps(script, topology, policy, rule)
     for provider_type in PROVIDER_TYPES:
         funded = copy.deepcopy(policy)
         funded["funding"][provider_type]["sources"].append(bucket)
-        _violates(
-            script,
-            f"a policy that funds {provider_type} bets with points",
-            topology,
-            funded,
-            "A7-4",
-        )
+        what = f"a policy that funds {provider_type} bets with points"
+        _violates(script, what, topology, funded, "A7-4")
     target = {**policy, "points_targets": [_bucket_of_kind(script, "withdrawable")]}
-    _violates(
-        script, "a policy that turns points into withdrawable money", topology, target, "A7-6"
-    )
-    script.refused(
-        "a bet that names points as its source",
-        script.authorize(PROVIDER, "1.00", key="points", source=bucket),
-        NEVER,
-    )
-    script.refused(
-        "the choice of points as the source of bets", script.choose(PROVIDER, bucket), NEVER
-    )
-    body = {"amount": "1", "currency": POINTS_CURRENCY}
-    answer = actor.as_player(
-        script.player,
-        "POST",
-        "/api/v1/player/wallet/wallet-withdrawal",
-        body,
-        key=script.key("points"),
-    )
-    script.refused("a withdrawal of points", answer, NEVER)
-    return {"bucket": bucket}
+    what = "a policy that turns points into withdrawable money"
+    _violates(script, what, topology, target, "A7-6")
 
 
 def reachable(actor: Actor) -> dict[str, object]:
@@ -107,15 +95,17 @@ def reachable(actor: Actor) -> dict[str, object]:
     script.deposit("5.00", key="held", bucket=bucket)
     topology, policy = _documents(script)
     _keeps(script, topology, policy, "A7-8")
-    without = {
-        **topology,
-        "buckets": [item for item in topology["buckets"] if item["code"] != bucket],
-    }
-    _violates(script, f"a topology without {bucket}, which holds money", without, policy, "A7-8")
-    changed = copy.deepcopy(topology)
+    what, dropped = f"a topology without {bucket}, which holds money", _without(topology, bucket)
+    _violates(script, what, dropped, policy, "A7-8")
+    what, changed = f"a topology where {bucket} means bonus money", copy.deepcopy(topology)
     next(item for item in changed["buckets"] if item["code"] == bucket)["kind"] = "bonus"
-    _violates(script, f"a topology where {bucket} means bonus money", changed, policy, "A7-8")
+    _violates(script, what, changed, policy, "A7-8")
     return {"bucket": script.account(bucket)}
+
+
+def _without(topology: dict[str, Any], bucket: str) -> dict[str, Any]:
+    buckets = [item for item in topology["buckets"] if item["code"] != bucket]
+    return {**topology, "buckets": buckets}
 
 
 def legacy_token(actor: Actor) -> dict[str, object]:
@@ -124,15 +114,17 @@ def legacy_token(actor: Actor) -> dict[str, object]:
     script = begin("GATE-10", actor)
     doors = _doors(script)
     for process, path in doors.items():
-        for caller in (GATEWAY, OPERATOR):
-            answer = actor.as_stranger(
-                process, path, {CALLER_HEADER: caller, TOKEN_HEADER: "legacy-shared-token"}
-            )
-            script.refused(f"a call of {process} as {caller} with a shared token", answer, (401,))
-        script.refused(
-            f"a call of {process} without a token", actor.as_stranger(process, path, {}), (401,)
-        )
+        _refuses_strangers(script, process, path)
     return {"processes": list(doors)}
+
+
+def _refuses_strangers(script: Script, process: str, path: str) -> None:
+    for caller in (GATEWAY, OPERATOR):
+        headers = {CALLER_HEADER: caller, TOKEN_HEADER: "legacy-shared-token"}
+        answer = script.actor.as_stranger(process, path, headers)
+        script.refused(f"a call of {process} as {caller} with a shared token", answer, (401,))
+    answer = script.actor.as_stranger(process, path, {})
+    script.refused(f"a call of {process} without a token", answer, (401,))
 
 
 def _doors(script: Script) -> dict[str, str]:
@@ -185,11 +177,8 @@ def _keeps(
     If they did, a refusal of the changed documents would prove nothing.
     """
     body = script.accepted("validation of the active pair", _validate(script, topology, policy))
-    script.expect(
-        f"rule {rule} among the violations of the active pair's own documents",
-        rule in _rules(body),
-        False,
-    )
+    what = f"rule {rule} among the violations of the active pair's own documents"
+    script.expect(what, rule in _rules(body), False)
 
 
 def _violates(

@@ -1,11 +1,12 @@
 """Steps that several flows share: roll a deposit over, and withdraw money."""
 
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
 from functools import partial
 
 from commands.flows._script import WITHDRAWABLE, Script
 from rubyops.errors import CheckFailed
-from rubyops.ports import Row
+from rubyops.ports import HttpAnswer, Row
 from wallet_runtime.contract.money import CASH_PENDING
 
 BETS_MAX = 50
@@ -24,21 +25,7 @@ def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
     script.deposit(amount, key=f"{key}-deposit", bucket=bucket)
     for number in range(1, BETS_MAX + 1):
         _bet_in_halves(script, provider, stake, key=f"{key}-{number}")
-        script.wait_until(
-            f"the rolling of {bucket} counts {number * stake} minor units of turnover",
-            partial(_counts, script, bucket, number * stake),
-        )
-        rolling = first_rolling(script, bucket)
-        script.expect(
-            "the turnover that the rolling asks for",
-            rolling["target_turnover"],
-            owed(script, bucket, stake),
-        )
-        if rolling["is_full"]:
-            script.wait_until(
-                f"the completed rolling of {bucket} releases it to {WITHDRAWABLE}",
-                partial(_is_released, script, bucket),
-            )
+        if _wait_for_turns(script, bucket, stake, number):
             return number
     raise CheckFailed(
         f"{script.title}: expected the rolling of {bucket} to complete within {BETS_MAX} bets of "
@@ -46,59 +33,59 @@ def roll_over(script: Script, provider: str, amount: str, *, key: str) -> int:
     )
 
 
-def _bet_in_halves(script: Script, provider: str, stake: int, *, key: str) -> None:
-    bucket = script.normal(provider)
-    halves = {"lost": stake // 2, "won": stake - stake // 2}
-    bets = {
-        name: script.bet(provider, script.major(half), key=f"{key}-{name}")
-        for name, half in halves.items()
-    }
-    for name, bet in bets.items():
-        script.expect("the funding breakdown", bet.funding, {script.account(bucket): halves[name]})
-    script.settle(bets["lost"], "0", key=f"{key}-lost")
-    script.settle(bets["won"], script.major(stake), key=f"{key}-won")
-    paid = script.legs(bets["won"], "close")
-    script.expect(
-        f"where the winnings of {bucket} go while its rolling is open",
-        paid,
-        {script.account(bucket): stake},
+def _wait_for_turns(script: Script, bucket: str, stake: int, turns: int) -> bool:
+    """Wait until the rolling counts these turns. Return whether it is complete and released."""
+    turnover = turns * stake
+    script.wait_until(
+        f"the rolling of {bucket} counts {turnover} minor units of turnover",
+        partial(_counts, script, bucket, turnover),
     )
+    rolling = first_rolling(script, bucket)
+    target = owed(script, bucket, stake)
+    script.expect("the turnover that the rolling asks for", rolling["target_turnover"], target)
+    if rolling["is_full"]:
+        script.wait_until(
+            f"the completed rolling of {bucket} releases it to {WITHDRAWABLE}",
+            partial(_is_released, script, bucket),
+        )
+    return bool(rolling["is_full"])
+
+
+def _bet_in_halves(script: Script, provider: str, stake: int, *, key: str) -> None:
+    bucket, half = script.normal(provider), stake // 2
+    lost = script.bet(provider, script.major(half), key=f"{key}-lost")
+    won = script.bet(provider, script.major(stake - half), key=f"{key}-won")
+    account = script.account(bucket)
+    script.expect("the funding breakdown", lost.funding, {account: half})
+    script.expect("the funding breakdown", won.funding, {account: stake - half})
+    script.settle(lost, "0", key=f"{key}-lost")
+    script.settle(won, script.major(stake), key=f"{key}-won")
+    what = f"where the winnings of {bucket} go while its rolling is open"
+    script.expect_paid(what, won, {account: stake})
 
 
 def to_cash(script: Script, amount: str) -> None:
     """Move withdrawable money to cash."""
-    body = {"amount": amount, "currency": script.player.currency}
-    answer = script.actor.as_player(
-        script.player,
-        "POST",
-        "/api/v1/player/wallet/wallet-withdrawal",
-        body,
-        key=script.key("to-cash"),
-    )
-    script.accepted("withdrawal to cash", answer)
+    script.accepted("withdrawal to cash", try_to_cash(script, script.money(amount), key="to-cash"))
+
+
+def try_to_cash(script: Script, body: Mapping[str, object], *, key: str) -> HttpAnswer:
+    """Ask for a movement to cash, and return the answer, be it a success or a refusal."""
+    return script.as_player("/api/v1/player/wallet/wallet-withdrawal", body, key=key)
 
 
 def pay_out(script: Script, amount: str) -> None:
     """Request a withdrawal of cash as the player; approve it and mark it as paid as an admin."""
-    body = {"amount": amount, "currency": script.player.currency}
-    actor, player = script.actor, script.player
-    answer = script.accepted(
-        "withdrawal request",
-        actor.as_player(
-            player, "POST", "/api/v1/player/wallet/withdraw", body, key=script.key("withdraw")
-        ),
-    )
-    number = script.field("the withdrawal", answer, "transaction", "tx_id")
+    withdraw = "/api/v1/player/wallet/withdraw"
+    answer = script.as_player(withdraw, script.money(amount), key="withdraw")
+    withdrawal = script.accepted("withdrawal request", answer)
+    number = script.field("the withdrawal", withdrawal, "transaction", "tx_id")
     path = f"/api/v1/finance/withdrawals/{number}"
     review = {"action": "approve", "reason": f"{script.title} canary"}
-    script.accepted(
-        "approval of the withdrawal",
-        actor.as_admin("POST", f"{path}/review", review, key=script.key("review"), player=player),
-    )
-    script.accepted(
-        "payment of the withdrawal",
-        actor.as_admin("POST", f"{path}/mark-paid", {}, key=script.key("mark-paid"), player=player),
-    )
+    answer = script.as_admin(f"{path}/review", review, key="review")
+    script.accepted("approval of the withdrawal", answer)
+    answer = script.as_admin(f"{path}/mark-paid", {}, key="mark-paid")
+    script.accepted("payment of the withdrawal", answer)
     moved = script.minor(amount)
     script.expect_moves(CASH_PENDING, moved, -moved)
 
@@ -120,21 +107,23 @@ def part_of_brand(script: Script, required: int) -> int:
 
     Both turnovers are in minor units.
     """
-    ratio = script.actor.read.one("facts_completion_ratio", brand_id=script.player.brand_id)[
-        "completion_ratio_bps"
-    ]
-    return -(-required * int(ratio) // FULL_RATIO_BPS)
+    row = script.actor.read.one("facts_completion_ratio", brand_id=script.player.brand_id)
+    return -(-required * int(row["completion_ratio_bps"]) // FULL_RATIO_BPS)
 
 
 def owed(script: Script, bucket: str, amount: int) -> int:
-    """Return the turnover that a deposit into this bucket requires, in minor units.
+    """Return the target turnover of a deposit into this bucket, in minor units."""
+    multiple = script.active_documents()["policy"]["rolling"]["deposit"].get(bucket, "0")
+    return target_turnover(script, amount, multiple)
 
-    It is the amount times the policy's multiplier, times the brand's completion ratio.
+
+def target_turnover(script: Script, amount: int, multiple: str) -> int:
+    """Return the amount times the policy's multiple, times the brand's completion ratio.
+
+    Amount and turnover are in minor units. Each product is rounded up.
     """
-    multiplier = script.active_documents()["policy"]["rolling"]["deposit"].get(bucket, "0")
-    return part_of_brand(
-        script, int((amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
-    )
+    required = (amount * Decimal(multiple)).to_integral_value(ROUND_CEILING)
+    return part_of_brand(script, int(required))
 
 
 def _counts(script: Script, bucket: str, turnover: int) -> bool:

@@ -14,17 +14,10 @@ def restores_breakdown(actor: Actor) -> dict[str, object]:
     script = begin("FLOW-13", actor)
     bet = bet_from_two_sources(script, STAKE)
     script.rollback(bet, key="two")
-    script.expect(
-        "what the rollback returned, against the stored funding",
-        script.legs(bet, "close"),
-        bet.funding,
-    )
+    script.expect_paid("what the rollback returned, against the stored funding", bet, bet.funding)
     part = script.minor(PART)
-    script.expect(
-        "what the player holds afterwards",
-        script.holdings(),
-        {script.account(script.normal(PROVIDER)): part, script.account(WITHDRAWABLE): part},
-    )
+    expected = {script.account(script.normal(PROVIDER)): part, script.account(WITHDRAWABLE): part}
+    script.expect("what the player holds afterwards", script.holdings(), expected)
     script.tips_agree()
     return {"player_id": script.player.player_id, "funding": bet.funding}
 
@@ -35,17 +28,11 @@ def bet_from_two_sources(script: Script, stake: str) -> Bet:
     Each of the two sources alone is too small for the stake.
     """
     roll_over(script, PROVIDER, PART, key="earn")
-    script.deposit(PART, key="second-deposit", bucket=script.normal(PROVIDER))
+    bucket, part = script.normal(PROVIDER), script.minor(PART)
+    script.deposit(PART, key="second-deposit", bucket=bucket)
     bet = script.bet(PROVIDER, stake, key="two")
-    part = script.minor(PART)
-    expected = {
-        script.account(script.normal(PROVIDER)): part,
-        script.account(WITHDRAWABLE): script.minor(stake) - part,
-    }
+    rest = script.minor(stake) - part
+    expected = {script.account(bucket): part, script.account(WITHDRAWABLE): rest}
     script.expect("the funding breakdown", bet.funding, expected)
-    script.expect(
-        "what the bet took, against its funding",
-        script.legs(bet, "authorize"),
-        {account: -amount for account, amount in bet.funding.items()},
-    )
+    script.expect_taken("what the bet took, against its funding", bet)
     return bet

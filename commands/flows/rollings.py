@@ -27,29 +27,25 @@ def _whole_way(title: str, actor: Actor, provider: str) -> dict[str, object]:
     script = begin(title, actor)
     beside = _hold_beside(script, script.normal(provider))
     bets = roll_over(script, provider, AMOUNT, key="way")
-    bucket, amount = script.account(script.normal(provider)), script.minor(AMOUNT)
-    rows = [(row["account"], row["delta"]) for row in script.ledger()]
-    script.expect(
-        f"the release of {bucket} in the ledger",
-        (bucket, -amount) in rows and (script.account(WITHDRAWABLE), amount) in rows,
-        True,
-    )
+    bucket = script.account(script.normal(provider))
+    _expect_release(script, bucket)
     for other in beside:
-        script.expect(
-            f"the turnover that bets paid by {bucket} count for {other}",
-            first_rolling(script, other)["turnover"],
-            0,
-        )
+        what = f"the turnover that bets paid by {bucket} count for {other}"
+        script.expect(what, first_rolling(script, other)["turnover"], 0)
     to_cash(script, AMOUNT)
     pay_out(script, AMOUNT)
     script.expect_holdings({script.account(other): script.minor(BESIDE) for other in beside})
     script.tips_agree()
-    return {
-        "player_id": script.player.player_id,
-        "bucket": bucket,
-        "bets": bets,
-        "withdrawn": AMOUNT,
-    }
+    facts = {"bucket": bucket, "bets": bets, "withdrawn": AMOUNT}
+    return {"player_id": script.player.player_id, **facts}
+
+
+def _expect_release(script: Script, bucket: str) -> None:
+    amount = script.minor(AMOUNT)
+    rows = [(row["account"], row["delta"]) for row in script.ledger()]
+    legs = ((bucket, -amount), (script.account(WITHDRAWABLE), amount))
+    released = all(leg in rows for leg in legs)
+    script.expect(f"the release of {bucket} in the ledger", released, True)
 
 
 def _hold_beside(script: Script, bucket: str) -> list[str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from commands.flows._script import EVENT_PATH_SECONDS, WITHDRAWABLE, Script, begin
-from commands.flows.money import owed
+from commands.flows.money import owed, try_to_cash
 from rubyops.errors import Inconclusive
 from rubyops.ports import Actor, HttpAnswer
 from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
@@ -26,32 +26,30 @@ def cash_to_bucket(actor: Actor) -> dict[str, object]:
     A second move is refused, because it asks for more than the remaining cash.
     """
     script = begin("cash-to-bucket", actor)
-    bucket = script.normal(PROVIDER)
+    bucket, part = script.normal(PROVIDER), script.minor(PART)
     script.deposit(CASH, key="deposit")
-    answer = script.accepted(
-        f"{PART} of cash to {bucket}", _to_bucket(script, PART, bucket, key="part")
-    )
-    script.expect("the bucket in the answer", script.field("the answer", answer, "bucket"), bucket)
-    script.refused(
-        f"{BEYOND} of cash",
-        _to_bucket(script, BEYOND, bucket, key="beyond"),
-        (409,),
-        INSUFFICIENT_FUNDS,
-    )
-    moved, part = [(row["account"], row["delta"]) for row in script.ledger()], script.minor(PART)
-    legs = [(CASH_AVAILABLE, -part), (script.account(bucket), part)]
-    script.expect("ledger rows of the movement", [leg for leg in moved if leg in legs], legs)
+    _move_cash(script, bucket)
     rolling = _rolling(script, bucket)
     expected = {"amount": part, "target_turnover": owed(script, bucket, part), "turnover": 0}
     script.expect("the rolling", {name: rolling[name] for name in expected}, expected)
     left = {CASH_AVAILABLE: script.minor(CASH) - part, script.account(bucket): part}
     script.expect_holdings(left)
     script.tips_agree()
-    return {
-        "player_id": script.player.player_id,
-        "bucket": bucket,
-        "rolling_id": str(rolling["rolling_id"]),
-    }
+    rolling_id = str(rolling["rolling_id"])
+    return {"player_id": script.player.player_id, "bucket": bucket, "rolling_id": rolling_id}
+
+
+def _move_cash(script: Script, bucket: str) -> None:
+    """Move PART of the cash into the bucket, and more than the rest, which must be refused."""
+    answer = _to_bucket(script, PART, bucket, key="part")
+    body = script.accepted(f"{PART} of cash to {bucket}", answer)
+    script.expect("the bucket in the answer", script.field("the answer", body, "bucket"), bucket)
+    answer = _to_bucket(script, BEYOND, bucket, key="beyond")
+    script.refused(f"{BEYOND} of cash", answer, (409,), INSUFFICIENT_FUNDS)
+    part = script.minor(PART)
+    legs = [(CASH_AVAILABLE, -part), (script.account(bucket), part)]
+    moved = [(row["account"], row["delta"]) for row in script.ledger()]
+    script.expect("ledger rows of the movement", [leg for leg in moved if leg in legs], legs)
 
 
 def expired_obligation(actor: Actor) -> dict[str, object]:
@@ -68,43 +66,40 @@ def expired_obligation(actor: Actor) -> dict[str, object]:
         f"the deposit's rolling lapses and {bucket} is locked",
         lambda: _locked(script, bucket) == script.minor(LAPSING),
     )
-    bet = script.bet(PROVIDER, STAKE, key="locked")
-    script.settle(bet, PAYOUT, key="locked")
-    gained = script.minor(PAYOUT) - script.minor(STAKE)
-    expected = {script.account(bucket): script.minor(STAKE), script.account(WITHDRAWABLE): gained}
-    script.expect("where the stake and the winnings went", script.legs(bet, "close"), expected)
-    script.refused(
-        "a withdrawal of more than the winnings",
-        _to_cash(script, gained + 1, key="beyond"),
-        (409,),
-        INSUFFICIENT_FUNDS,
-    )
-    script.accepted("a withdrawal of the winnings", _to_cash(script, gained, key="winnings"))
-    left = {script.account(bucket): script.minor(LAPSING), CASH_AVAILABLE: gained}
-    script.expect_holdings(left)
-    script.expect(
-        f"what is locked of {bucket} at the end", _locked(script, bucket), script.minor(LAPSING)
-    )
+    gained = _bet_locked_money(script, bucket)
+    _withdraw_only(script, gained)
+    locked = script.minor(LAPSING)
+    script.expect_holdings({script.account(bucket): locked, CASH_AVAILABLE: gained})
+    script.expect(f"what is locked of {bucket} at the end", _locked(script, bucket), locked)
     script.tips_agree()
-    return {
-        "player_id": script.player.player_id,
-        "rolling_id": str(rolling["rolling_id"]),
-        "withdrawn": gained,
-    }
+    rolling_id = str(rolling["rolling_id"])
+    return {"player_id": script.player.player_id, "rolling_id": rolling_id, "withdrawn": gained}
+
+
+def _bet_locked_money(script: Script, bucket: str) -> int:
+    """Place and settle a bet of locked money. Return the gain, which must be withdrawable."""
+    bet, stake = script.bet(PROVIDER, STAKE, key="locked"), script.minor(STAKE)
+    script.settle(bet, PAYOUT, key="locked")
+    gained = script.minor(PAYOUT) - stake
+    expected = {script.account(bucket): stake, script.account(WITHDRAWABLE): gained}
+    script.expect_paid("where the stake and the winnings went", bet, expected)
+    return gained
+
+
+def _withdraw_only(script: Script, gained: int) -> None:
+    """Withdraw the gain to cash, after one minor unit more was refused."""
+    answer = _to_cash(script, gained + 1, key="beyond")
+    script.refused("a withdrawal of more than the winnings", answer, (409,), INSUFFICIENT_FUNDS)
+    script.accepted("a withdrawal of the winnings", _to_cash(script, gained, key="winnings"))
 
 
 def _to_bucket(script: Script, amount: str, bucket: str, *, key: str) -> HttpAnswer:
-    body = {"amount": amount, "currency": script.player.currency, "bucket": bucket}
-    return script.actor.as_player(
-        script.player, "POST", "/api/v1/player/wallet/wallet-deposit", body, key=script.key(key)
-    )
+    body = {**script.money(amount), "bucket": bucket}
+    return script.as_player("/api/v1/player/wallet/wallet-deposit", body, key=key)
 
 
 def _to_cash(script: Script, units: int, *, key: str) -> HttpAnswer:
-    body = {"amount": script.major(units), "currency": script.player.currency}
-    return script.actor.as_player(
-        script.player, "POST", "/api/v1/player/wallet/wallet-withdrawal", body, key=script.key(key)
-    )
+    return try_to_cash(script, script.money(script.major(units)), key=key)
 
 
 def _rolling(script: Script, bucket: str) -> Mapping[str, Any]:
@@ -113,11 +108,8 @@ def _rolling(script: Script, bucket: str) -> Mapping[str, Any]:
         f"rolling_service has the rolling of {bucket}", lambda: bool(script.rollings())
     )
     found = list(script.rollings().values())
-    script.expect(
-        "the reasons of the player's rollings",
-        [(each["bucket_type_code"], each["reason"]) for each in found],
-        [(bucket, "deposit")],
-    )
+    reasons = [(each["bucket_type_code"], each["reason"]) for each in found]
+    script.expect("the reasons of the player's rollings", reasons, [(bucket, "deposit")])
     return found[0]
 
 

@@ -19,6 +19,7 @@ PAYOUT = "4.00"
 PART = "3.33"
 THERE = "1.00"
 THERE_PAYOUT = "1.50"
+INHERITED_FIELDS = ("bucket_type_code", "reason", "state", "amount", "required_turnover")
 
 
 def sports_to_casino(actor: Actor) -> dict[str, object]:
@@ -37,29 +38,23 @@ def aliases_move_nothing(actor: Actor) -> dict[str, object]:
     bucket = script.normal("mocksports")
     script.deposit(DEPOSIT, key="deposit", bucket=bucket)
     for alias in ALIASES:
-        answer = _by_alias(script, alias, PART)
-        found = tuple(
-            script.field(f"the answer of {alias}", answer, name)
-            for name in ("state", "from_bucket", "to_bucket", "amount")
-        )
-        script.expect(f"the answer of {alias}", found, ("NOOP", bucket, bucket, "0.00"))
-    moved = [
-        (row["account"], row["delta"])
-        for row in script.ledger()
-        if row["account"] == script.account(bucket)
-    ]
-    script.expect(
-        f"ledger rows of {bucket}", moved, [(script.account(bucket), script.minor(DEPOSIT))]
-    )
+        _expect_noop(script, alias, bucket)
+    account, deposit = script.account(bucket), script.minor(DEPOSIT)
+    moved = [(row["account"], row["delta"]) for row in script.ledger() if row["account"] == account]
+    script.expect(f"ledger rows of {bucket}", moved, [(account, deposit)])
     script.wait_until("the deposit's rolling exists", lambda: bool(script.rollings()))
-    script.expect(
-        "rollings of the player",
-        [rolling["reason"] for rolling in script.rollings().values()],
-        ["deposit"],
-    )
-    script.expect_holdings({script.account(bucket): script.minor(DEPOSIT)})
+    reasons = [rolling["reason"] for rolling in script.rollings().values()]
+    script.expect("rollings of the player", reasons, ["deposit"])
+    script.expect_holdings({account: deposit})
     script.tips_agree()
     return {"player_id": script.player.player_id, "bucket": bucket, "aliases": list(ALIASES)}
+
+
+def _expect_noop(script: Script, alias: str, bucket: str) -> None:
+    what, answer = f"the answer of {alias}", _by_alias(script, alias, PART)
+    names = ("state", "from_bucket", "to_bucket", "amount")
+    found = tuple(script.field(what, answer, name) for name in names)
+    script.expect(what, found, ("NOOP", bucket, bucket, "0.00"))
 
 
 def _inherits(script: Script, provider: str, other: str, alias: str) -> dict[str, object]:
@@ -69,61 +64,61 @@ def _inherits(script: Script, provider: str, other: str, alias: str) -> dict[str
     script.settle(bet, PAYOUT, key="before")
     inherited = _move_part(script, source, target)
     _took_its_part(script, inherited, target)
-    there = script.bet(other, THERE, key="there")
-    script.expect(
-        f"the funding of a bet at {other}",
-        there.funding,
-        {script.account(target): script.minor(THERE)},
-    )
-    script.settle(there, THERE_PAYOUT, key="there")
+    _bet_there(script, other, inherited)
+    _move_rest(script, alias, target)
+    gained = script.minor(THERE_PAYOUT) - script.minor(THERE)
+    script.expect_holdings({script.account(target): _held_before(script) + gained})
+    script.tips_agree()
+    required = script.rollings()[inherited]["required_turnover"]
+    ends = {"player_id": script.player.player_id, "from": source, "to": target}
+    return {**ends, "inherited": required}
+
+
+def _held_before(script: Script) -> int:
+    """Return the balance of the source after its bet, before the transfers."""
+    return script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
+
+
+def _bet_there(script: Script, provider: str, inherited: str) -> None:
+    """Place a bet that the target bucket must pay for, and that the inherited rolling counts."""
+    account, stake = script.account(script.normal(provider)), script.minor(THERE)
+    bet = script.bet(provider, THERE, key="there")
+    script.expect(f"the funding of a bet at {provider}", bet.funding, {account: stake})
+    script.settle(bet, THERE_PAYOUT, key="there")
     script.wait_until(
-        f"the inherited rolling counts a bet at {other}",
-        lambda: script.rollings()[inherited]["turnover"] == script.minor(THERE),
+        f"the inherited rolling counts a bet at {provider}",
+        lambda: script.rollings()[inherited]["turnover"] == stake,
     )
-    rest = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT) - script.minor(PART)
+
+
+def _move_rest(script: Script, alias: str, target: str) -> None:
+    """Transfer the rest of the source by the alias. The deposit's rolling must follow."""
+    rest = _held_before(script) - script.minor(PART)
     _by_alias(script, alias, script.major(rest))
     script.wait_until(
         f"the deposit's rolling goes to {target} with the rest",
         lambda: _of_deposit(script)["bucket_type_code"] == target,
     )
-    gained = script.minor(THERE_PAYOUT) - script.minor(THERE)
-    script.expect_holdings({script.account(target): rest + script.minor(PART) + gained})
-    script.tips_agree()
-    return {
-        "player_id": script.player.player_id,
-        "from": source,
-        "to": target,
-        "inherited": script.rollings()[inherited]["required_turnover"],
-    }
 
 
 def _move_part(script: Script, source: str, target: str) -> str:
     """Transfer PART between two buckets. Return the id of the rolling that the target inherits."""
-    body = {
-        "from_bucket": source,
-        "to_bucket": target,
-        "amount": PART,
-        "currency": script.player.currency,
-    }
-    path = "/api/v1/player/wallet/transfer"
-    answer = script.accepted(
-        f"a transfer of {PART}",
-        script.actor.as_player(script.player, "POST", path, body, key=script.key("part")),
-    )
-    script.expect(
-        "what the edge does with rollings",
-        script.field("the transfer", answer, "rolling"),
-        "inherit",
-    )
-    rollings = script.field("the transfer", answer, "rollings")
+    body = {"from_bucket": source, "to_bucket": target, **script.money(PART)}
+    answer = script.as_player("/api/v1/player/wallet/transfer", body, key="part")
+    transfer = script.accepted(f"a transfer of {PART}", answer)
+    rule = script.field("the transfer", transfer, "rolling")
+    script.expect("what the edge does with rollings", rule, "inherit")
+    rollings = script.field("the transfer", transfer, "rollings")
     script.expect("rollings that go with the transfer", len(rollings), 1)
-    moved = {(row["account"], row["delta"]) for row in script.ledger()}
-    legs = {
-        (script.account(source), -script.minor(PART)),
-        (script.account(target), script.minor(PART)),
-    }
-    script.expect("ledger rows of the transfer", legs & moved, legs)
+    _expect_legs(script, source, target)
     return str(rollings[0])
+
+
+def _expect_legs(script: Script, source: str, target: str) -> None:
+    part = script.minor(PART)
+    legs = {(script.account(source), -part), (script.account(target), part)}
+    moved = {(row["account"], row["delta"]) for row in script.ledger()}
+    script.expect("ledger rows of the transfer", legs & moved, legs)
 
 
 def _took_its_part(script: Script, inherited: str, target: str) -> None:
@@ -136,28 +131,19 @@ def _took_its_part(script: Script, inherited: str, target: str) -> None:
         f"rolling_service has the rolling inherited by {target}",
         lambda: inherited in script.rollings(),
     )
-    known, old = script.rollings()[inherited], _of_deposit(script)
+    known, old, part = script.rollings()[inherited], _of_deposit(script), script.minor(PART)
     asked = part_of_brand(script, old["required_turnover"])
-    held = script.minor(DEPOSIT) - script.minor(STAKE) + script.minor(PAYOUT)
-    leaves, rest = divmod((asked - script.minor(STAKE)) * script.minor(PART), held)
-    expected = leaves + (rest > 0)
-    script.expect(
-        "what the deposit's rolling asks for then", old["target_turnover"], asked - leaves
-    )
-    found = tuple(
-        known[name]
-        for name in ("bucket_type_code", "reason", "state", "amount", "required_turnover")
-    )
-    script.expect(
-        "the inherited rolling", found, (target, "transfer", "ACTIVE", script.minor(PART), expected)
-    )
+    leaves, rest = divmod((asked - script.minor(STAKE)) * part, _held_before(script))
+    left = asked - leaves
+    script.expect("what the deposit's rolling asks for then", old["target_turnover"], left)
+    found = tuple(known[name] for name in INHERITED_FIELDS)
+    expected = (target, "transfer", "ACTIVE", part, leaves + (rest > 0))
+    script.expect("the inherited rolling", found, expected)
 
 
 def _by_alias(script: Script, alias: str, amount: str) -> Mapping[str, Any]:
-    body = {"amount": amount, "currency": script.player.currency}
-    answer = script.actor.as_player(
-        script.player, "POST", f"/api/v1/player/wallet/{alias}", body, key=script.key(alias)
-    )
+    path = f"/api/v1/player/wallet/{alias}"
+    answer = script.as_player(path, script.money(amount), key=alias)
     return script.accepted(f"{amount} by {alias}", answer)
 
 

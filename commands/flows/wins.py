@@ -6,7 +6,7 @@ The provider pays each win once, and can only reverse the whole win.
 from collections.abc import Mapping
 from typing import Any
 
-from commands.flows._script import Bet, Script, begin
+from commands.flows._script import Script, begin
 from rubyops.ports import Actor, HttpAnswer
 from wallet_runtime.contract.providers import PROVIDERS
 
@@ -25,34 +25,30 @@ def free_round(actor: Actor) -> dict[str, object]:
     script = begin("free-round", actor)
     code = _campaign(script)
     target = _target(script)
-    first = script.accepted(
-        f"a win of {WIN}", _win(script, "first", WIN, campaign=code, key="first")
-    )
-    script.expect("what the win paid to", _paid_to(script, first), {target: script.minor(WIN)})
-    again = script.accepted(
-        "the same transaction under another id",
-        _win(script, "first", WIN, campaign=code, key="again"),
-    )
-    script.expect(
-        "the answer to the same transaction",
-        script.field("the win", again, "win_id"),
-        script.field("the win", first, "win_id"),
-    )
-    other = _win(script, "first", OTHER, campaign=code, key="other")
-    script.refused("another amount under the same transaction", other, (409,), "WIN_ALREADY_EXISTS")
-    script.refused(
-        f"a win of {BEYOND}",
-        _win(script, "beyond", BEYOND, campaign=code, key="beyond"),
-        (409,),
-        "WIN_LIMIT",
-    )
+    _win_once(script, code, target)
+    answer = _win(script, "beyond", BEYOND, campaign=code, key="beyond")
+    script.refused(f"a win of {BEYOND}", answer, (409,), "WIN_LIMIT")
     _take_back(script, "first")
-    script.accepted(f"a win of {OTHER}", _win(script, "second", OTHER, campaign=code, key="second"))
-    win, other_win = script.minor(WIN), script.minor(OTHER)
-    script.expect_moves(target, win, -win, other_win)
-    script.expect_holdings({target: other_win})
+    answer = _win(script, "second", OTHER, campaign=code, key="second")
+    script.accepted(f"a win of {OTHER}", answer)
+    win, other = script.minor(WIN), script.minor(OTHER)
+    script.expect_moves(target, win, -win, other)
+    script.expect_holdings({target: other})
     script.tips_agree()
     return {"player_id": script.player.player_id, "campaign": code, "account": target}
+
+
+def _win_once(script: Script, code: str, target: str) -> None:
+    """Pay a win, send its transaction again, and send it with another amount."""
+    answer = _win(script, "first", WIN, campaign=code, key="first")
+    first = script.accepted(f"a win of {WIN}", answer)
+    script.expect("what the win paid to", _paid_to(script, first), {target: script.minor(WIN)})
+    answer = _win(script, "first", WIN, campaign=code, key="again")
+    again = script.accepted("the same transaction under another id", answer)
+    found, expected = (script.field("the win", win, "win_id") for win in (again, first))
+    script.expect("the answer to the same transaction", found, expected)
+    other = _win(script, "first", OTHER, campaign=code, key="other")
+    script.refused("another amount under the same transaction", other, (409,), "WIN_ALREADY_EXISTS")
 
 
 def jackpot(actor: Actor) -> dict[str, object]:
@@ -65,28 +61,12 @@ def jackpot(actor: Actor) -> dict[str, object]:
     script.deposit(DEPOSIT, key="deposit", bucket=script.normal(PROVIDER))
     bet = script.bet(PROVIDER, STAKE, key="round")
     tie = {"bet_id": bet.bet_id, "round_id": bet.round_id}
-    script.refused(
-        "a win on an open bet",
-        _win(script, "early", JACKPOT, key="early", **tie),
-        (409,),
-        "BET_NOT_SETTLED",
-    )
+    answer = _win(script, "early", JACKPOT, key="early", **tie)
+    script.refused("a win on an open bet", answer, (409,), "BET_NOT_SETTLED")
     script.settle(bet, "0", key="round")
-    won = script.accepted(
-        f"a jackpot of {JACKPOT}", _win(script, "jackpot", JACKPOT, key="jackpot", **tie)
-    )
-    script.expect(
-        "what the jackpot paid to", _paid_to(script, won), {bucket: script.minor(JACKPOT)}
-    )
-    script.accepted(
-        "the same transaction under another id", _win(script, "jackpot", JACKPOT, key="twin", **tie)
-    )
-    script.refused(
-        "the rollback of a bet with a further win",
-        _rollback(script, bet, key="early"),
-        (409,),
-        "FURTHER_WINS",
-    )
+    _pay_jackpot(script, bucket, tie)
+    answer = script.try_rollback(bet, key="early")
+    script.refused("the rollback of a bet with a further win", answer, (409,), "FURTHER_WINS")
     _take_back(script, "jackpot")
     script.rollback(bet, key="late")
     deposit, stake, paid = script.minor(DEPOSIT), script.minor(STAKE), script.minor(JACKPOT)
@@ -94,6 +74,15 @@ def jackpot(actor: Actor) -> dict[str, object]:
     script.expect_holdings({bucket: deposit})
     script.tips_agree()
     return {"player_id": script.player.player_id, "authorization_id": bet.authorization_id}
+
+
+def _pay_jackpot(script: Script, bucket: str, tie: dict[str, str]) -> None:
+    """Pay a jackpot on the bet of `tie`, and send its transaction again."""
+    answer = _win(script, "jackpot", JACKPOT, key="jackpot", **tie)
+    won, paid = script.accepted(f"a jackpot of {JACKPOT}", answer), script.minor(JACKPOT)
+    script.expect("what the jackpot paid to", _paid_to(script, won), {bucket: paid})
+    answer = _win(script, "jackpot", JACKPOT, key="twin", **tie)
+    script.accepted("the same transaction under another id", answer)
 
 
 def _campaign(script: Script) -> str:
@@ -107,14 +96,9 @@ def _campaign(script: Script) -> str:
         "cap_per_win": PER_WIN,
         "expires_at": NEVER,
     }
-    answer = script.actor.as_admin(
-        "POST", "/api/v1/campaigns", row, key=script.key("campaign"), player=script.player
-    )
-    script.expect(
-        "the campaign's cap",
-        script.field("the campaign", script.accepted("a campaign", answer), "cap"),
-        CAP,
-    )
+    answer = script.as_admin("/api/v1/campaigns", row, key="campaign")
+    campaign = script.accepted("a campaign", answer)
+    script.expect("the campaign's cap", script.field("the campaign", campaign, "cap"), CAP)
     return code
 
 
@@ -126,43 +110,25 @@ def _target(script: Script) -> str:
 
 
 def _win(script: Script, name: str, amount: str, *, key: str, **tie: str) -> HttpAnswer:
-    body = {
-        "player_id": script.player.player_id,
-        "transaction_id": script.actor.derived_id(script.key(f"win-{name}")),
-        "amount": amount,
-        "currency": script.player.currency,
-        **tie,
-    }
-    return script.actor.as_provider(
-        PROVIDER, script.player, "/v2/wins", body, key=script.key(f"win-{key}")
-    )
+    body = {**_ids(script, name), **script.money(amount), **tie}
+    return script.as_provider(PROVIDER, "/v2/wins", body, key=f"win-{key}")
+
+
+def _ids(script: Script, name: str) -> dict[str, object]:
+    """Return the fields of a request body that identify a win."""
+    transaction = script.actor.derived_id(script.key(f"win-{name}"))
+    return {"player_id": script.player.player_id, "transaction_id": transaction}
 
 
 def _take_back(script: Script, name: str) -> None:
     """Reverse a win twice. The second reversal must succeed and change nothing."""
-    body = {
-        "player_id": script.player.player_id,
-        "transaction_id": script.actor.derived_id(script.key(f"win-{name}")),
-    }
+    body = _ids(script, name)
     for turn in ("once", "twice"):
-        answer = script.actor.as_provider(
-            PROVIDER,
-            script.player,
-            "/v2/wins/reverse",
-            body,
-            key=script.key(f"reverse-{name}-{turn}"),
-        )
-        said = script.accepted(f"the reversal of a win, {turn}", answer)
-        script.expect(
-            "the state of the win", script.field("the reversal", said, "state"), "REVERSED"
-        )
-
-
-def _rollback(script: Script, bet: Bet, *, key: str) -> HttpAnswer:
-    body = {"player_id": script.player.player_id, "bet_id": bet.bet_id, "round_id": bet.round_id}
-    return script.actor.as_provider(
-        bet.provider, script.player, "/v2/bets/rollback", body, key=script.key(f"rollback-{key}")
-    )
+        key = f"reverse-{name}-{turn}"
+        answer = script.as_provider(PROVIDER, "/v2/wins/reverse", body, key=key)
+        reversal = script.accepted(f"the reversal of a win, {turn}", answer)
+        state = script.field("the reversal", reversal, "state")
+        script.expect("the state of the win", state, "REVERSED")
 
 
 def _paid_to(script: Script, answer: Mapping[str, Any]) -> dict[str, int]:
