@@ -22,10 +22,18 @@ def close_body(bet: Row) -> dict[str, object]:
 
 def closed_otherwise(bet: Row, wanted: str) -> Refused:
     """Build the refusal for a bet that is already closed in another state than `wanted`."""
-    payout = ""
-    if bet["payout"] is not None:
-        payout = f" with payout {bet['payout']} minor units of {bet['currency']}"
+    payout = "" if bet["payout"] is None else f" with payout {payout_of(bet)}"
     return Refused(
         f"Bet {bet['bet_id']} ({bet['authorization_id']}) is {bet['state']}{payout}, "
         f"so it cannot be {wanted}; nothing was changed."
     )
+
+
+def payout_of(bet: Row) -> str:
+    """Describe the payout of a closed bet."""
+    return f"{bet['payout']} minor units of {bet['currency']}"
+
+
+def stake_of(bet: Row) -> str:
+    """Describe the stake of a bet."""
+    return f"{bet['stake']} minor units of {bet['currency']}"

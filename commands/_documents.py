@@ -27,8 +27,7 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Planned:
             f"{file} is no {kind} document: it needs {key} (text) and version (whole number)",
             next_command=f"rubyops {kind} schema",
         )
-    rows = read.rows("facts_topologies" if kind == "topology" else "facts_policies")
-    saved = {row["version"]: row["state"] for row in rows if row[key] == name}
+    saved = _saved(kind, key, name, read)
     if saved.get(version, DRAFT) != DRAFT:
         raise Refused(
             f"{kind.capitalize()} {name} v{version} is {saved[version]}, and only a draft may "
@@ -36,23 +35,32 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Planned:
             next_command=f"rubyops {kind} show",
         )
     effect = CallService(WALLET_SERVICE, "PUT", f"/internal/wallet/{kind}/{name}", document)
-    return Planned(
-        (effect,),
-        {kind: f"{name} v{version}", "replaces": "a draft" if version in saved else "nothing"},
-    )
+    replaced = "a draft" if version in saved else "nothing"
+    return Planned((effect,), {kind: f"{name} v{version}", "replaces": replaced})
+
+
+def _saved(kind: str, key: str, name: str, read: Read) -> dict[int, str]:
+    """Return the state of each saved version of this document."""
+    rows = read.rows("facts_topologies" if kind == "topology" else "facts_policies")
+    return {row["version"]: row["state"] for row in rows if row[key] == name}
 
 
 def read_document(file: str) -> dict[str, Any]:
     """Read a JSON object of at most 64 KiB from a file. Raises `UsageError` for anything else."""
     path = Path(file)
     try:
-        if path.stat().st_size > DOCUMENT_BYTES_MAX:
-            raise UsageError(f"{path} is larger than {DOCUMENT_BYTES_MAX:,} bytes; no document is")
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}") from None
+        document = json.loads(_text(path))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise UsageError(f"{path} is not a JSON object")
     return document
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > DOCUMENT_BYTES_MAX:
+            raise UsageError(f"{path} is larger than {DOCUMENT_BYTES_MAX:,} bytes; no document is")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None

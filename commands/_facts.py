@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from checks._liveness import CopyLife, liveness
+from checks._liveness import CopyLife, Liveness, liveness
 from rubyops.effects.verification import VerificationKind
 from rubyops.errors import Refused, Unreachable
 from rubyops.ports import Read
@@ -22,13 +22,17 @@ def consumers_alive(read: Read, processes: tuple[str, ...]) -> tuple[CopyLife, .
             f"Which copies of {', '.join(processes)} run cannot be told: {life.troubles[0]}",
             next_command="rubyops up",
         )
+    _refuse_missing(life, processes)
+    return life.of(*processes)
+
+
+def _refuse_missing(life: Liveness, processes: tuple[str, ...]) -> None:
     missing = [process for process in processes if not life.of(process)]
     if missing:
         raise Refused(
             f"No copy of {', '.join(missing)} is kept here, and none reports: who consumes?",
             next_command="rubyops up",
         )
-    return life.of(*processes)
 
 
 def money_in_reach(read: Read) -> dict[str, str]:

@@ -72,7 +72,7 @@ def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_vers
 
     Policy version 0 means the newest policy for that topology version.
     """
-    saved = [row["version"] for row in read.rows("facts_topologies") if row["code"] == code]
+    saved = _versions_of(read, code)
     if version not in saved:
         raise Refused(
             f"Topology {code} v{version} is not saved here; "
@@ -80,11 +80,7 @@ def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_vers
             next_command="rubyops topology seed",
         )
     policies = [row for row in read.rows("facts_policies") if row["policy_key"] == policy_key]
-    matching = [
-        row["version"]
-        for row in policies
-        if (row["topology_code"], row["topology_version"]) == (code, version)
-    ]
+    matching = _versions_for(policies, code, version)
     wanted = policy_version or max(matching, default=0)
     if wanted not in matching:
         named = f"{policy_key} v{policy_version}" if policy_version else policy_key
@@ -92,6 +88,16 @@ def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_vers
             f"No policy {named} is for {code} v{version}; saved: {_list_policies(policies)} (A7-2)."
         )
     return Pair(code, version, policy_key, wanted)
+
+
+def _versions_for(policies: Sequence[Row], code: str, version: int) -> list[int]:
+    """Return the versions of these policies that are for this topology version."""
+    wanted = (code, version)
+    return [
+        row["version"]
+        for row in policies
+        if (row["topology_code"], row["topology_version"]) == wanted
+    ]
 
 
 def _list_policies(policies: Sequence[Row]) -> str:
@@ -104,9 +110,13 @@ def _list_policies(policies: Sequence[Row]) -> str:
 
 def saved_versions(read: Read, code: str) -> list[int]:
     """Return the saved versions of a topology code. Raises `Refused` when there is none."""
-    saved = [int(row["version"]) for row in read.rows("facts_topologies") if row["code"] == code]
+    saved = _versions_of(read, code)
     if not saved:
         raise Refused(
             f"No version of topology {code} is saved here.", next_command="rubyops topology seed"
         )
     return saved
+
+
+def _versions_of(read: Read, code: str) -> list[int]:
+    return [int(row["version"]) for row in read.rows("facts_topologies") if row["code"] == code]

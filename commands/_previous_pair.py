@@ -7,7 +7,7 @@ from checks.platform._endpoint import ask_every_copy
 from commands._pairs import Pair, pair_before
 from rubyops.errors import Refused, Unreachable
 from rubyops.model.finding import Finding
-from rubyops.ports import HttpAnswer, Read
+from rubyops.ports import HttpAnswer, Read, Row
 
 LISTED_MAX = 20
 _ANSWERED = 200
@@ -36,33 +36,35 @@ def refuse_open_bets(read: Read, candidate: Pair | None) -> None:
             "Going back refused: no pair is active, so which bets it would strand is not known.",
             next_command="rubyops topology history",
         )
-    bets = read.rows(
-        "facts_open_bets",
-        code=candidate.topology_code,
-        version=candidate.topology_version,
-        limit=LISTED_MAX,
-    )
-    if not bets:
-        return
-    total, first = bets[0]["total"], bets[0]["authorization_id"]
+    code, version = candidate.topology_code, candidate.topology_version
+    bets = read.rows("facts_open_bets", code=code, version=version, limit=LISTED_MAX)
+    if bets:
+        raise _stranded(candidate, bets)
+
+
+def _stranded(candidate: Pair, bets: list[Row]) -> Refused:
+    ids, total = [bet["authorization_id"] for bet in bets], bets[0]["total"]
     bets_are = "1 accepted bet is" if total == 1 else f"{total} accepted bets are"
-    lines = [
+    head = (
         f"Going back refused: {bets_are} open on {candidate} and would be stranded (PRD-T2b). "
         "Settle or roll back each:"
-    ]
-    for bet in bets:
-        stake = f"stake {bet['stake']} minor units of {bet['currency']}"
-        lines.append(
-            f"  {bet['authorization_id']} bet {bet['bet_id']} at {bet['provider_id']}, {stake}"
-        )
-    lines += [f"  ... and {total - len(bets)} more"] if total > len(bets) else []
-    raise Refused(
-        "\n".join(lines),
-        next_command=(
-            f"rubyops bets settle {first} --payout AMOUNT   |   rubyops bets rollback {first}"
-        ),
-        details={"authorizations": [bet["authorization_id"] for bet in bets], "total": total},
     )
+    return Refused(
+        "\n".join([head, *map(_line, bets), *_more(total, len(bets))]),
+        next_command=(
+            f"rubyops bets settle {ids[0]} --payout AMOUNT   |   rubyops bets rollback {ids[0]}"
+        ),
+        details={"authorizations": ids, "total": total},
+    )
+
+
+def _line(bet: Row) -> str:
+    named = f"  {bet['authorization_id']} bet {bet['bet_id']} at {bet['provider_id']}"
+    return f"{named}, stake {bet['stake']} minor units of {bet['currency']}"
+
+
+def _more(total: int, listed: int) -> list[str]:
+    return [f"  ... and {total - listed} more"] if total > listed else []
 
 
 def refuse_what_activation_would(read: Read, target: Pair) -> None:
@@ -71,10 +73,7 @@ def refuse_what_activation_would(read: Read, target: Pair) -> None:
     wallet_service applies the rules of an activation (A7-1 to A7-8) without activating. Raises
     `Unreachable` when a copy does not answer.
     """
-    key = quote(target.policy_key, safe="")
-    pair = f"{target.topology_version}/{key}/{target.policy_version}"
-    code = quote(target.topology_code, safe="")
-    answers = ask_every_copy(read, f"/internal/wallet/topology/{code}/activate/{pair}")
+    answers = ask_every_copy(read, _activation_path(target))
     if isinstance(answers, Finding):
         raise _not_told(target, answers.summary)
     told = (_violations(target, number, answer) for number, answer in answers.items())
@@ -82,12 +81,18 @@ def refuse_what_activation_would(read: Read, target: Pair) -> None:
     if not found:
         return
     listed = [f"  {text}" for text in found[:LISTED_MAX]]
-    more = [f"  ... and {len(found) - LISTED_MAX} more"] if len(found) > LISTED_MAX else []
+    lines = [_refusal(target, len(found)), *listed, *_more(len(found), LISTED_MAX)]
     raise Refused(
-        "\n".join([_refusal(target, len(found)), *listed, *more]),
+        "\n".join(lines),
         next_command="rubyops topology save FILE   |   rubyops topology show",
         details={"violations": found},
     )
+
+
+def _activation_path(target: Pair) -> str:
+    code, key = quote(target.topology_code, safe=""), quote(target.policy_key, safe="")
+    pair = f"{target.topology_version}/{key}/{target.policy_version}"
+    return f"/internal/wallet/topology/{code}/activate/{pair}"
 
 
 def _refusal(target: Pair, count: int) -> str:

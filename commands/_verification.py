@@ -3,7 +3,7 @@
 All parts must have passed in one run, recently, and on the present state of the platform.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from commands._facts import VERIFICATION_KINDS
 from rubyops.model.platform_state import differences
@@ -20,24 +20,31 @@ def verifying_run(rows: Sequence[Row], state: Row) -> tuple[str | None, list[str
     passed counts, unless a part of another run failed since. Parts of different runs are never
     combined.
     """
-    newest = {
-        kind: next((row for row in rows if row["kind"] == kind), None)
-        for kind in VERIFICATION_KINDS
-    }
-    faults = [f"{kind} was never verified" for kind, row in newest.items() if row is None]
-    faults += [
-        f"{kind} failed or did not end in run {row['run_id']}"
-        for kind, row in newest.items()
-        if row is not None and row["passed_at"] is None
-    ]
+    newest = [row for kind in VERIFICATION_KINDS if (row := _newest_part(rows, kind))]
+    faults = _not_passed(newest)
     if faults:
         return None, faults
     run_id = _whole_run(rows)
     if run_id is None:
-        runs = ", ".join(sorted({str(row["run_id"]) for row in newest.values() if row}))
+        runs = ", ".join(sorted({str(row["run_id"]) for row in newest}))
         return None, [f"no single run verified every part (parts of {runs} are not added up)"]
     faults = [*_failed_since(rows, run_id), *_faults_of(rows, run_id, state)]
     return (None, faults) if faults else (run_id, [])
+
+
+def _newest_part(rows: Sequence[Row], kind: str) -> Row | None:
+    return next((row for row in rows if row["kind"] == kind), None)
+
+
+def _not_passed(newest: Sequence[Row]) -> list[str]:
+    """Name the kinds without any part, and the newest parts that did not pass."""
+    known = {row["kind"] for row in newest}
+    missing = [f"{kind} was never verified" for kind in VERIFICATION_KINDS if kind not in known]
+    return missing + [
+        f"{row['kind']} failed or did not end in run {row['run_id']}"
+        for row in newest
+        if row["passed_at"] is None
+    ]
 
 
 def _whole_run(rows: Sequence[Row]) -> str | None:
@@ -67,16 +74,14 @@ def _failed_since(rows: Sequence[Row], run_id: str) -> list[str]:
 
 
 def _faults_of(rows: Sequence[Row], run_id: str, state: Row) -> list[str]:
-    faults = []
-    for row in sorted(_newest_of(rows, run_id), key=lambda row: str(row["kind"])):
-        age = row["age_seconds"]
-        if not 0 <= age <= AGE_SECONDS_MAX:
-            faults.append(
-                f"{row['kind']} of run {run_id} is {age} s old, allowed {AGE_SECONDS_MAX} s"
-            )
-        changed = differences(row["state"], state)
-        if changed:
-            faults.append(
-                f"the platform changed since {row['kind']} of run {run_id}: {'; '.join(changed)}"
-            )
-    return faults
+    parts = sorted(_newest_of(rows, run_id), key=lambda row: str(row["kind"]))
+    return [fault for part in parts for fault in _faults_of_part(part, state)]
+
+
+def _faults_of_part(part: Row, state: Row) -> Iterator[str]:
+    named, age = f"{part['kind']} of run {part['run_id']}", part["age_seconds"]
+    if not 0 <= age <= AGE_SECONDS_MAX:
+        yield f"{named} is {age} s old, allowed {AGE_SECONDS_MAX} s"
+    changed = differences(part["state"], state)
+    if changed:
+        yield f"the platform changed since {named}: {'; '.join(changed)}"

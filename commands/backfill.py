@@ -38,8 +38,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
     Refuses when neither a dry-run of this scope is recorded nor the right count was typed.
     """
-    preview = read.one("backfill_preview", tenant_id=params.tenant_id)
-    counts = {name: int(preview.get(name) or 0) for name in COUNTERS}
+    counts = _preview(params, read)
     if not counts["created"] and not counts["errors"]:
         _refuse_nobody(params, counts["scanned"], read)
         held = f"{counts['skipped_exists']} of {counts['scanned']}"
@@ -49,6 +48,11 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         evidence = read.results(DRY_RUN_PREFIX + scope(params.tenant_id))
         facts["differs from dry-run"] = _difference(params, counts, evidence)
     return Planned((Backfill(params.batch_size, params.tenant_id),), facts)
+
+
+def _preview(params: Params, read: Read) -> dict[str, int]:
+    row = read.one("backfill_preview", tenant_id=params.tenant_id)
+    return {name: int(row.get(name) or 0) for name in COUNTERS}
 
 
 def _refuse_nobody(params: Params, scanned: int, read: Read) -> None:
@@ -69,25 +73,33 @@ def _refuse_nobody(params: Params, scanned: int, read: Read) -> None:
 
 def _difference(params: Params, counts: dict[str, int], evidence: Evidence) -> dict[str, str]:
     if params.expect_created is not None:
-        if params.expect_created != counts["created"]:
-            raise Refused(
-                f"Backfill refused: {params.expect_created} rows were announced, "
-                f"{counts['created']} are missing; nothing was written."
-            )
+        _refuse_other_count(params.expect_created, counts["created"])
         return {}
     shown = evidence.result
     if shown is None:
-        only = f" --tenant-id {params.tenant_id}" if params.tenant_id else ""
-        raise Refused(
-            f"Backfill refused: no dry-run of scope {scope(params.tenant_id)} is recorded for "
-            f"this commit{evidence.because()}; nothing was written.",
-            next_command=f"rubyops backfill --dry-run{only}",
-        )
+        raise _no_dry_run(params, evidence)
     return {
         name: f"{shown[name]} -> {counts[name]}"
         for name in COUNTERS
         if name in shown and int(shown[name]) != counts[name]
     }
+
+
+def _refuse_other_count(announced: int, missing: int) -> None:
+    if announced != missing:
+        raise Refused(
+            f"Backfill refused: {announced} rows were announced, "
+            f"{missing} are missing; nothing was written."
+        )
+
+
+def _no_dry_run(params: Params, evidence: Evidence) -> Refused:
+    only = f" --tenant-id {params.tenant_id}" if params.tenant_id else ""
+    return Refused(
+        f"Backfill refused: no dry-run of scope {scope(params.tenant_id)} is recorded for "
+        f"this commit{evidence.because()}; nothing was written.",
+        next_command=f"rubyops backfill --dry-run{only}",
+    )
 
 
 def records(params: Params, facts: EnvironmentFacts) -> str:

@@ -6,7 +6,7 @@ Blast radius: that bet's player. Undo: none; the player must place a new bet at 
 
 from dataclasses import dataclass
 
-from commands._bets import close_body, closed_otherwise, stored_bet
+from commands._bets import close_body, closed_otherwise, stake_of, stored_bet
 from rubyops.effects.service_call import CallService
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
@@ -30,17 +30,9 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         return NoOp(f"bet {bet['bet_id']} is rolled back already")
     if bet["state"] != "AUTHORIZED":
         raise closed_otherwise(bet, "rolled back")
-    effect = CallService(
-        WALLET_SERVICE,
-        "POST",
-        "/internal/wallet/v2/bets/rollback",
-        close_body(bet),
-        brand_id=bet["brand_id"],
-    )
-    return Planned(
-        (effect,),
-        {"stake": f"{bet['stake']} minor units of {bet['currency']}", "returns to": bet["funding"]},
-    )
+    path, brand = "/internal/wallet/v2/bets/rollback", bet["brand_id"]
+    effect = CallService(WALLET_SERVICE, "POST", path, close_body(bet), brand_id=brand)
+    return Planned((effect,), {"stake": stake_of(bet), "returns to": bet["funding"]})
 
 
 COMMAND = Command("bets-rollback", Params, plan)

@@ -6,10 +6,10 @@ Blast radius: that bet's player. Undo: `rubyops bets rollback`, while the winnin
 
 from dataclasses import dataclass
 
-from commands._bets import close_body, closed_otherwise, stored_bet
+from commands._bets import close_body, closed_otherwise, payout_of, stake_of, stored_bet
 from rubyops.effects.service_call import CallService
 from rubyops.model.step import Command, NoOp, Planned, option
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
 
@@ -25,22 +25,17 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     """Plan to settle the bet, or do nothing when it is settled. Refuses a rolled-back bet."""
     bet = stored_bet(read, params.authorization)
     if bet["state"] == "SETTLED":
-        payout = f"{bet['payout']} minor units of {bet['currency']}"
-        return NoOp(f"bet {bet['bet_id']} is settled already, payout {payout}")
+        return NoOp(f"bet {bet['bet_id']} is settled already, payout {payout_of(bet)}")
     if bet["state"] != "AUTHORIZED":
         raise closed_otherwise(bet, "settled")
-    body = {**close_body(bet), "payout": params.payout}
-    effect = CallService(
-        WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle", body, brand_id=bet["brand_id"]
-    )
-    return Planned(
-        (effect,),
-        {
-            "stake": f"{bet['stake']} minor units of {bet['currency']}",
-            "funding": bet["funding"],
-            "payout": params.payout,
-        },
-    )
+    return _settlement(bet, params.payout)
+
+
+def _settlement(bet: Row, payout: str) -> Planned:
+    path, body = "/internal/wallet/v2/bets/settle", {**close_body(bet), "payout": payout}
+    effect = CallService(WALLET_SERVICE, "POST", path, body, brand_id=bet["brand_id"])
+    facts = {"stake": stake_of(bet), "funding": bet["funding"], "payout": payout}
+    return Planned((effect,), facts)
 
 
 COMMAND = Command(

@@ -32,16 +32,19 @@ def plan(params: Params, read: Read) -> Planned:
             "mean nothing.",
             next_command="rubyops freeze",
         )
+    facts = {"level": level, **_backlog(read)}
+    return Planned((ConfirmDrained(float(params.timeout_seconds)),), facts)
+
+
+def _backlog(read: Read) -> dict[str, object]:
     outbox = read.one("facts_outbox")
-    facts: dict[str, object] = {
-        "level": level,
+    return {
         "unpublished": outbox["wallet_unpublished"] + outbox["rolling_unpublished"],
         "oldest_age_ms": outbox["oldest_age_ms"] or 0,
         "unapplied": outbox["unapplied"],
         "missing": outbox["missing"],
         "set_aside": outbox["set_aside"],
     }
-    return Planned((ConfirmDrained(float(params.timeout_seconds)),), facts)
 
 
 COMMAND = Command(

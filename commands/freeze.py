@@ -37,17 +37,16 @@ def plan(params: Params, read: Read) -> Planned:
     """
     state = read.one("facts_freeze", database="control")
     layers = [FreezeLayer(**row) for row in read.rows("facts_freeze_layers", database="control")]
-    facts: dict[str, object] = {
-        "level": state["level"],
-        "epoch": state["epoch"],
-        "wanted": params.level,
-    }
+    facts: dict[str, object] = {"level": state["level"], "epoch": state["epoch"]}
+    facts["wanted"] = params.level
     if layers:
         facts["in force already"] = [whose(layer) for layer in layers]
-    effects: tuple[AnyEffect, ...] = (RaiseFreeze(params.level, params.reason),)
-    if params.take_over:
-        effects = (TakeOverFreeze(params.take_over), *effects)
-    return Planned(effects, facts)
+    return Planned(_effects(params), facts)
+
+
+def _effects(params: Params) -> tuple[AnyEffect, ...]:
+    freeze = RaiseFreeze(params.level, params.reason)
+    return (TakeOverFreeze(params.take_over), freeze) if params.take_over else (freeze,)
 
 
 COMMAND = Command(

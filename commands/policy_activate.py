@@ -7,11 +7,11 @@ bets from then on; accepted bets keep their policy. Undo: activate the previous 
 import dataclasses
 from dataclasses import dataclass
 
-from commands._pairs import active_pair, refuse_unless_in_force
+from commands._pairs import Pair, active_pair, refuse_unless_in_force
 from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused
 from rubyops.model.step import Command, NoOp, Planned, option
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 from wallet_runtime.contract.documents import DEFAULT_POLICY_KEY
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
@@ -36,30 +36,33 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
             next_command="rubyops topology activate",
         )
     label = f"Policy {params.policy_key} v{params.version}"
-    found = [
-        row
-        for row in read.rows("facts_policies")
-        if (row["policy_key"], row["version"]) == (params.policy_key, params.version)
-    ]
-    if not found:
-        raise Refused(f"{label} is not saved here.", next_command="rubyops policy show")
-    policy = found[0]
-    if (policy["topology_code"], policy["topology_version"]) != (
-        present.topology_code,
-        present.topology_version,
-    ):
-        raise Refused(
-            f"{label} is for {policy['topology_code']} v{policy['topology_version']}; "
-            f"active is {present.topology_code} v{present.topology_version}. "
-            "A policy alone is activated only for the active topology (A7-11).",
-            next_command="rubyops topology activate",
-        )
+    policy = _saved(params, label, read)
+    _refuse_other_topology(policy, label, present)
     if policy["state"] == "ACTIVE":
         refuse_unless_in_force(present, read)
         return NoOp(f"{label} is active already")
     path = f"/internal/wallet/policy/{params.policy_key}/activate"
     body: dict[str, object] = {"version": params.version, "from": dataclasses.asdict(present)}
     return Planned((CallService(WALLET_SERVICE, "PUT", path, body),), {"from": str(present)})
+
+
+def _saved(params: Params, label: str, read: Read) -> Row:
+    wanted = (params.policy_key, params.version)
+    for row in read.rows("facts_policies"):
+        if (row["policy_key"], row["version"]) == wanted:
+            return row
+    raise Refused(f"{label} is not saved here.", next_command="rubyops policy show")
+
+
+def _refuse_other_topology(policy: Row, label: str, present: Pair) -> None:
+    topology = (policy["topology_code"], policy["topology_version"])
+    if topology != (present.topology_code, present.topology_version):
+        raise Refused(
+            f"{label} is for {topology[0]} v{topology[1]}; "
+            f"active is {present.topology_code} v{present.topology_version}. "
+            "A policy alone is activated only for the active topology (A7-11).",
+            next_command="rubyops topology activate",
+        )
 
 
 COMMAND = Command("policy-activate", Params, plan)

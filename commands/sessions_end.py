@@ -11,7 +11,7 @@ from checks._locks import HARMLESS, holders
 from rubyops.effects.freeze import EndSession
 from rubyops.errors import Refused
 from rubyops.model.step import Command, Planned, option
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,17 @@ def plan(params: Params, read: Read) -> Planned:
     rows = [row for table in HARMLESS for row in holders(read, table, older_seconds=0.0)]
     found = next((row for row in rows if row["pid"] == params.pid), None)
     if found is None:
-        held = ", ".join(dict.fromkeys(str(row["pid"]) for row in rows)) or "none"
-        raise Refused(
-            f"Session {params.pid} holds nothing up (sessions that do: {held}); nothing was ended.",
-            next_command="rubyops status",
-        )
+        raise _harmless(params.pid, rows)
     facts = {name: str(found[name]) for name in ("application", "role", "state", "query")}
     return Planned((EndSession(params.pid, found["backend_start"].isoformat()),), {**facts})
+
+
+def _harmless(pid: int, rows: list[Row]) -> Refused:
+    held = ", ".join(dict.fromkeys(str(row["pid"]) for row in rows)) or "none"
+    return Refused(
+        f"Session {pid} holds nothing up (sessions that do: {held}); nothing was ended.",
+        next_command="rubyops status",
+    )
 
 
 COMMAND = Command("sessions-end", Params, plan, guard_money=False)

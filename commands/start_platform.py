@@ -36,8 +36,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     """
     del params
     life, troubles = _look(read)
-    kept = life.in_state("running", "silent") if life else ()
-    count = Counter(copy.process for copy in kept)
+    count = _running(life)
     missing = [process for process in PROCESSES if count[process] < read.environment.copies]
     codes = codes_told(read, life) if life else []
     others = [code for code in codes if code.other]
@@ -47,16 +46,27 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         if not doubts:
             return NoOp(f"all {len(PROCESSES)} processes run, {count.total()} copies")
     facts: dict[str, object] = {"not running": missing, "copies of each": read.environment.copies}
-    if others:
-        facts["restarted, because of other code"] = [code.other for code in others]
-    if doubts:
-        facts["in doubt"] = doubts
+    facts |= _reasons(others, doubts)
     if missing or others or life is None:
         return Planned((StartPlatform(_kept(others)), *_waits(HEALTH_SECONDS)), facts)
     # All copies were started, so another start changes nothing: it neither wakes a hung copy nor
     # ends a copy that a person runs by hand. The waits fail and name such a copy. The platform does
     # not kill it, because the copy may be in the middle of a money transaction.
     return Planned(_waits(WAKE_SECONDS), facts)
+
+
+def _running(life: Liveness | None) -> Counter[str]:
+    """Count the copies of each process that the driver runs."""
+    copies = life.in_state("running", "silent") if life else ()
+    return Counter(copy.process for copy in copies)
+
+
+def _reasons(others: list[CopyCode], doubts: list[str]) -> dict[str, object]:
+    told: dict[str, object] = {
+        "restarted, because of other code": [code.other for code in others],
+        "in doubt": doubts,
+    }
+    return {name: reasons for name, reasons in told.items() if reasons}
 
 
 def _kept(codes: list[CopyCode]) -> tuple[tuple[str, int], ...]:

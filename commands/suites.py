@@ -5,6 +5,7 @@ Undo: not needed. Suites that passed for this commit and the same uncommitted ch
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from rubyops.effects.suites import RunSuites
 from rubyops.model.recorded import SUITES as RECORDED
@@ -57,16 +58,20 @@ class Params:
 def plan(params: Params, read: Read) -> Planned | NoOp:
     """Plan to run the suites, or do nothing when all passed for this commit."""
     result, commit = read.results(RECORDED).result, read.environment.commit
-    suites = dict(result.get("suites") or {}) if result is not None else {}
-    counts = {name: int(figures.get("passed") or 0) for name, figures in suites.items()}
-    # A suite without a passed test counts as not run.
-    tested = set(counts) == set(SUITES) and all(counts.values())
-    passed = result is not None and bool(result["passed"])
-    if result is not None and passed and tested and commit != UNKNOWN_COMMIT and not params.again:
-        tests = sum(counts.values())
-        named = f"for commit {short_commit(commit)} at {result['recorded_at']}"
-        return NoOp(f"{tests} tests of {len(SUITES)} suites passed {named}: {', '.join(SUITES)}")
-    return Planned((RunSuites(SUITES),), {})
+    if result is None or params.again or commit == UNKNOWN_COMMIT:
+        return Planned((RunSuites(SUITES),), {})
+    counts = _passed_tests(result)
+    if not result["passed"] or set(counts) != set(SUITES) or not all(counts.values()):
+        return Planned((RunSuites(SUITES),), {})
+    named = f"for commit {short_commit(commit)} at {result['recorded_at']}"
+    tests = f"{sum(counts.values())} tests of {len(SUITES)} suites"
+    return NoOp(f"{tests} passed {named}: {', '.join(SUITES)}")
+
+
+def _passed_tests(result: dict[str, Any]) -> dict[str, int]:
+    """Return the number of passed tests of each suite. A suite with 0 counts as not run."""
+    suites = dict(result.get("suites") or {})
+    return {name: int(figures.get("passed") or 0) for name, figures in suites.items()}
 
 
 COMMAND = Command("suites", Params, plan, guard_money=False)

@@ -38,7 +38,9 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     found = truth(read)
     if found.verdict.word == OPEN:
         return NoOp(f"money is not frozen, {found.verdict.confirmed} copies confirmed")
-    _refuse_half_a_move(read)
+    moves = read.rows("topology_move_pending")
+    if moves:
+        raise _half_a_move(moves[0])
     facts: dict[str, object] = {"level": state["level"], "epoch": state["epoch"]}
     now = platform_state(read)
     if now["freeze"]["level"] == OPEN:
@@ -53,29 +55,32 @@ def _verified_by(read: Read, now: Row, found: FreezeTruth) -> str:
     rows = read.rows("facts_verifications", database="control", limit=ROWS_MAX)
     run_id, faults = verifying_run(rows, now)
     if run_id is None:
-        level, epoch = now["freeze"]["level"], now["freeze"]["epoch"]
-        raise Refused(
-            f"Thaw refused: this freeze ({level}, epoch {epoch}) is not verified: "
-            f"{'; '.join(faults)}. Money stays {found.verdict.sentence}.",
-            next_command="rubyops verify",
-            details={"missing": faults, "level": level, "epoch": epoch},
-        )
+        raise _not_verified(now["freeze"], faults, found)
     return run_id
 
 
-def _refuse_half_a_move(read: Read) -> None:
-    for move in read.rows("topology_move_pending"):
-        if not move["finished"]:
-            raise Refused(
-                f"Thaw refused: topology move {move['run_id']} is not finished, so money lies in "
-                "two topologies. Money stays frozen.",
-                next_command=f"rubyops runs resume {move['run_id']}",
-            )
-        raise Refused(
-            f"Thaw refused: {move['run_id']} moved money to {move['home']}, and {move['active']} "
-            "is active. Money stays frozen.",
-            next_command=f"rubyops topology activate {move['home']} newest",
+def _not_verified(freeze: Row, faults: list[str], found: FreezeTruth) -> Refused:
+    level, epoch = freeze["level"], freeze["epoch"]
+    return Refused(
+        f"Thaw refused: this freeze ({level}, epoch {epoch}) is not verified: "
+        f"{'; '.join(faults)}. Money stays {found.verdict.sentence}.",
+        next_command="rubyops verify",
+        details={"missing": faults, "level": level, "epoch": epoch},
+    )
+
+
+def _half_a_move(move: Row) -> Refused:
+    if not move["finished"]:
+        return Refused(
+            f"Thaw refused: topology move {move['run_id']} is not finished, so money lies in "
+            "two topologies. Money stays frozen.",
+            next_command=f"rubyops runs resume {move['run_id']}",
         )
+    return Refused(
+        f"Thaw refused: {move['run_id']} moved money to {move['home']}, and {move['active']} "
+        "is active. Money stays frozen.",
+        next_command=f"rubyops topology activate {move['home']} newest",
+    )
 
 
 COMMAND = Command(

@@ -55,9 +55,9 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         return _nothing_to_do(target, "is active already", read)
     if params.version == PREVIOUS:
         refuse_open_bets(read, present)
+    ends = {"from": str(present), "to": str(target)}
     return Planned(
-        (_activation(target, present),),
-        {"from": str(present), "to": str(target), "money in reach": money_in_reach(read)},
+        (_activation(target, present),), {**ends, "money in reach": money_in_reach(read)}
     )
 
 

@@ -8,6 +8,7 @@ Undo: `rubyops topology move --undo RUN`, as long as the moved money was not use
 """
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,6 @@ from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read, Row
 from wallet_runtime.contract.freeze import SEALED
 
-FIELDS = ("from", "to", "buckets", "signed_plan")
 LISTED_MAX = 20
 SEAL = "rubyops freeze --level sealed"
 
@@ -39,15 +39,7 @@ class Params:
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
     """Plan the move, or the undo of one. Refuses a wrong digest and money that is not drained."""
-    if bool(params.file) == bool(params.undo):
-        raise UsageError(
-            "name a mapping document, or with --undo the run to take back",
-            next_command="rubyops topology move --help",
-        )
-    if params.batch_size < 1:
-        raise UsageError(
-            f"--batch-size is {params.batch_size}, and a batch has at least one player"
-        )
+    _demand_usage(params)
     effect, facts, obstacles = _undo(params, read) if params.undo else _move(params, read)
     if effect is None:
         return NoOp(str(facts["reason"]))
@@ -65,28 +57,41 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     return Planned((effect,), facts)
 
 
+def _demand_usage(params: Params) -> None:
+    if bool(params.file) == bool(params.undo):
+        raise UsageError(
+            "name a mapping document, or with --undo the run to take back",
+            next_command="rubyops topology move --help",
+        )
+    if params.batch_size < 1:
+        raise UsageError(
+            f"--batch-size is {params.batch_size}, and a batch has at least one player"
+        )
+
+
 def _move(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, object], list[str]]:
     document = _mapping(params.file)
-    text = json.dumps(document)
+    text, code = json.dumps(document), document["from"]["code"]
     digest = str(read.one("topology_move_digest", document=text)["digest"])
-    code = document["from"]["code"]
-    obstacles = [
-        str(row["obstacle"]) for row in read.rows("topology_move_obstacles", document=text)
-    ]
-    if params.plan_digest != digest and not params.dry_run:
-        obstacles.append(
-            f"--plan-digest is {params.plan_digest or 'missing'}, the document's is {digest}"
-        )
-    facts: dict[str, object] = {
+    found = read.rows("topology_move_obstacles", document=text)
+    obstacles = [*(str(row["obstacle"]) for row in found), *_wrong_digest(params, digest)]
+    moves = _reach(document["buckets"], read, code)
+    grants = read.one("topology_move_grants", code=code)
+    if not moves and not grants["grants"]:
+        obstacles.append(f"nobody holds anything in the buckets of {code}: nothing to move")
+    facts = {
         "digest": digest,
         "signed plan": document["signed_plan"],
-        "moves": _reach(document["buckets"], read, code),
+        "moves": moves,
+        "coupon grants led along": f"{grants['grants']} of {grants['players']} players",
     }
-    grants = read.one("topology_move_grants", code=code)
-    if not facts["moves"] and not grants["grants"]:
-        obstacles.append(f"nobody holds anything in the buckets of {code}: nothing to move")
-    facts["coupon grants led along"] = f"{grants['grants']} of {grants['players']} players"
     return MoveTopology(document, digest, params.batch_size), facts, obstacles
+
+
+def _wrong_digest(params: Params, digest: str) -> Iterator[str]:
+    if params.plan_digest != digest and not params.dry_run:
+        given = params.plan_digest or "missing"
+        yield f"--plan-digest is {given}, the document's is {digest}"
 
 
 def _reach(buckets: dict[str, str], read: Read, code: str) -> list[str]:
@@ -99,27 +104,31 @@ def _reach(buckets: dict[str, str], read: Read, code: str) -> list[str]:
 
 
 def _undo(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, object], list[str]]:
-    found = read.rows("topology_move_run", run_id=params.undo)
-    if not found or found[0]["undoes"] is not None:
-        raise UsageError(
-            f"{params.undo!r} is not a run that moved a topology", next_command="rubyops runs list"
-        )
-    run = found[0]
+    run_id, run = params.undo, _run_to_undo(params.undo, read)
     if run["undone_by"] is not None:
-        return None, {"reason": f"run {params.undo} was taken back by run {run['undone_by']}"}, []
+        return None, {"reason": f"run {run_id} was taken back by run {run['undone_by']}"}, []
     if not run["finished"]:
         raise Refused(
-            f"Run {params.undo} is not finished: finish it, then take it back.",
-            next_command=f"rubyops runs resume {params.undo}",
+            f"Run {run_id} is not finished: finish it, then take it back.",
+            next_command=f"rubyops runs resume {run_id}",
         )
-    conflicts = read.rows("topology_move_conflicts", run_id=params.undo, limit=LISTED_MAX)
+    conflicts = read.rows("topology_move_conflicts", run_id=run_id, limit=LISTED_MAX)
     facts: dict[str, object] = {
-        "moves back": [_moved(row) for row in read.rows("topology_move_money", run_id=params.undo)],
+        "moves back": [_moved(row) for row in read.rows("topology_move_money", run_id=run_id)],
         "led back": f"{run['referring']} grants, bonuses and rollings",
         "confirmed by": run["confirmed_by"],
         "digest": run["digest"],
     }
-    return UndoTopologyMove(params.undo, run["digest"], params.batch_size), facts, _told(conflicts)
+    return UndoTopologyMove(run_id, run["digest"], params.batch_size), facts, _told(conflicts)
+
+
+def _run_to_undo(run_id: str, read: Read) -> Row:
+    found = read.rows("topology_move_run", run_id=run_id)
+    if not found or found[0]["undoes"] is not None:
+        raise UsageError(
+            f"{run_id!r} is not a run that moved a topology", next_command="rubyops runs list"
+        )
+    return found[0]
 
 
 def _moved(row: Row) -> str:
@@ -165,36 +174,42 @@ def _mapping(file: str) -> dict[str, Any]:
     document = read_document(file)
     wrong = [f"{name}: there is no such field" for name in document if name not in FIELDS]
     wrong += [f"{name}: is missing" for name in FIELDS if name not in document]
-    for name in ("from", "to"):
-        side = document.get(name)
-        if name in document and not (
-            isinstance(side, dict) and set(side) == {"code", "version"} and _is_version(side)
-        ):
-            wrong.append(
-                f"{name}: needs code (text) and version (a whole number from 1), and nothing else"
-            )
-    buckets = document.get("buckets")
-    if "buckets" in document and not (
-        isinstance(buckets, dict) and all(isinstance(target, str) for target in buckets.values())
-    ):
-        wrong.append("buckets: is an object from bucket code to bucket code")
-    if "signed_plan" in document and not (
-        isinstance(document["signed_plan"], str) and document["signed_plan"].strip()
-    ):
-        wrong.append("signed_plan: names the signed data-migration plan that this move is part of")
+    for name, (fits, rule) in FIELDS.items():
+        if name in document and not fits(document[name]):
+            wrong.append(f"{name}: {rule}")
     if wrong:
         raise UsageError(f"{file} is no mapping document: " + "; ".join(wrong))
     return document
 
 
+def _is_side(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"code", "version"} and _is_version(value)
+
+
 def _is_version(side: dict[str, object]) -> bool:
     version = side["version"]
-    return (
-        isinstance(side["code"], str)
-        and isinstance(version, int)
-        and not isinstance(version, bool)
-        and version > 0
-    )
+    is_number = isinstance(version, int) and not isinstance(version, bool) and version > 0
+    return isinstance(side["code"], str) and is_number
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(target, str) for target in value.values())
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+_SIDE = "needs code (text) and version (a whole number from 1), and nothing else"
+_BUCKETS = "is an object from bucket code to bucket code"
+_PLAN = "names the signed data-migration plan that this move is part of"
+# The fields of a mapping document. Each has a test of its value, and a message for a wrong value.
+FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "from": (_is_side, _SIDE),
+    "to": (_is_side, _SIDE),
+    "buckets": (_is_mapping, _BUCKETS),
+    "signed_plan": (_is_text, _PLAN),
+}
 
 
 COMMAND = Command(

@@ -41,16 +41,21 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     code = params.code or read.environment.topology
     saved = read.rows("facts_topologies")
     _refuse_second_seed(code, saved)
-    policies = _policies(code, read)
+    without_policy = _without_policy(code, saved, read)
+    if not saved or without_policy:
+        effect = CallService(WALLET_SERVICE, "POST", SEED_PATHS[code])
+        return Planned((effect,), {"topology": code})
+    present = active_pair(read)
+    if present is not None:
+        refuse_unless_in_force(present, read)
+    versions = ", ".join(f"v{row['version']}" for row in saved)
+    return NoOp(f"{code} {versions} is saved, its policies too")
+
+
+def _without_policy(code: str, saved: list[Row], read: Read) -> set[int]:
+    """Return the saved versions of the seed whose policies are not saved."""
     seeded = {row["version"] for row in saved} & set(SEED_VERSIONS[code])
-    without_policy = seeded - {row["version"] for row in policies}
-    if saved and not without_policy:
-        present = active_pair(read)
-        if present is not None:
-            refuse_unless_in_force(present, read)
-        versions = ", ".join(f"v{row['version']}" for row in saved)
-        return NoOp(f"{code} {versions} is saved, its policies too")
-    return Planned((CallService(WALLET_SERVICE, "POST", SEED_PATHS[code]),), {"topology": code})
+    return seeded - {row["version"] for row in _policies(code, read)}
 
 
 def _refuse_second_seed(code: str, saved: list[Row]) -> None:
