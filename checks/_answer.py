@@ -25,13 +25,15 @@ def none_may_break(
     The caller sets `nothing` to a sentence when the platform has no data that could break the rule.
     Without rows the finding is then inconclusive.
     """
-    if not rows and nothing is not None:
+    if rows:
+        return _broken(broken, [name(row) for row in rows], int(rows[0]["total"]))
+    if nothing is not None:
         return inconclusive(f"{nothing}, so there is nothing to look at", total=0)
-    if not rows:
-        return passed(holds, total=0)
-    total = int(rows[0]["total"])
-    samples = [name(row) for row in rows]
-    return failed(f"{broken}: {total}; first: {samples[0]}", total=total, samples=samples)
+    return passed(holds, total=0)
+
+
+def _broken(broken: str, samples: Sequence[str], total: int) -> Finding:
+    return failed(f"{broken}: {total}; first: {samples[0]}", total=total, samples=list(samples))
 
 
 def all_true(faults: Sequence[str], *, holds: str, broken: str, **details: object) -> Finding:

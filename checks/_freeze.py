@@ -26,13 +26,16 @@ def truth(read: Read) -> FreezeTruth:
 
 def whose(layer: FreezeLayer) -> str:
     """Describe one freeze layer in words: level, start, owner, reason and run."""
-    minutes = layer.age_seconds // 60
-    age = f"{minutes} min" if minutes else f"{layer.age_seconds} s"
     taken = f", taken over by run {layer.taken_over_by}" if layer.taken_over_by else ""
     return (
-        f"{layer.level} since {layer.set_at:%H:%M:%S} UTC ({age}) by {layer.set_by}: "
+        f"{layer.level} since {layer.set_at:%H:%M:%S} UTC ({_age(layer)}) by {layer.set_by}: "
         f"{layer.reason or 'no reason given'} (run {layer.run_id}{taken})"
     )
+
+
+def _age(layer: FreezeLayer) -> str:
+    minutes = layer.age_seconds // 60
+    return f"{minutes} min" if minutes else f"{layer.age_seconds} s"
 
 
 def _control(
@@ -65,13 +68,18 @@ def _held_up_by(
     read: Read, verdict: Verdict, fence: Fence | None, copies: Sequence[CopyLife]
 ) -> tuple[str, ...]:
     """List the causes of the delay: first sessions with a lock, then copies that lag behind."""
+    pids = {copy.label: copy.pid for copy in copies if copy.pid}
+    sessions = _sessions(read, verdict, fence)
+    return (*sessions, *(_with_pid(fault, pids) for fault in verdict.missing))
+
+
+def _sessions(read: Read, verdict: Verdict, fence: Fence | None) -> tuple[str, ...]:
     is_settled = fence is not None and fence.settled_epoch == verdict.epoch
     sessions = () if is_settled else held_by(read, GATE)
     if verdict.wanted == OPEN:
         # A thaw also needs a lock on the fence table to lower the gate row.
-        sessions = tuple(dict.fromkeys((*sessions, *held_by(read, FENCE))))
-    pids = {copy.label: copy.pid for copy in copies if copy.pid}
-    return (*sessions, *(_with_pid(fault, pids) for fault in verdict.missing))
+        sessions = (*sessions, *held_by(read, FENCE))
+    return tuple(dict.fromkeys(sessions))
 
 
 def _with_pid(fault: str, pids: dict[str, int]) -> str:

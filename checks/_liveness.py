@@ -8,7 +8,7 @@ only one source could miss copies and pass.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from rubyops.errors import Unreachable
 from rubyops.ports import Copy, HttpAnswer, Read, Row
@@ -67,14 +67,20 @@ class CopyLife:
     @property
     def state(self) -> CopyState:
         """The state that follows from both sources together."""
-        if not self.driver_answers:
-            return "unknown to the driver" if self.fresh() else "not known"
-        if self.driver_state in _STARTING:
+        if self.driver_answers and self.driver_state in _STARTING:
             return "starting"
-        if self.driver_state is None or self.driver_state in _STOPPED:
-            if self.fresh():
-                return "unknown to the driver"
-            return "ended" if self.driver_state is None else "stopped"
+        if self._driver_runs_it():
+            return self._state_while_run()
+        if self.fresh():
+            return "unknown to the driver"
+        if not self.driver_answers:
+            return "not known"
+        return "ended" if self.driver_state is None else "stopped"
+
+    def _driver_runs_it(self) -> bool:
+        return self.driver_answers and self.driver_state not in (None, *_STOPPED)
+
+    def _state_while_run(self) -> CopyState:
         if not self.fresh():
             return "silent"
         return "unknown to the driver" if self._another_process_reports() else "running"
@@ -87,8 +93,11 @@ class CopyLife:
             return f"{self.label}: {self._heard()}, {says}"
         if self.state == "not known":
             return f"{self.label}: {self._heard()}, and the driver does not answer"
-        if self.state != "unknown to the driver":
-            return None
+        if self.state == "unknown to the driver":
+            return self._by_hand()
+        return None
+
+    def _by_hand(self) -> str:
         reports = f"{self.label}: pid {self.heartbeat_pid} reports, and the driver"
         if not self.driver_answers:
             return f"{reports} does not answer"
@@ -184,40 +193,51 @@ def _absent(mine: tuple[CopyLife, ...], process: str, copies: int) -> Iterator[s
     for number in sorted(set(range(1, copies + 1)) - numbers):
         yield f"{process} copy {number}: not kept, and the environment has {copies} copies of each"
     for copy in mine:
-        if copy.trouble is not None:
-            yield copy.trouble
-        elif copy.state != "running":
-            yield f"{copy.label}: {copy.driver_state}, expected running"
+        if copy.state != "running":
+            yield copy.trouble or f"{copy.label}: {copy.driver_state}, expected running"
 
 
 def liveness(read: Read) -> Liveness:
     """Query both sources and merge their answers. Raises `Unreachable` if `control` is down."""
-    try:
-        kept: tuple[Copy, ...] = tuple(read.copies())
-        error = None
-    except Unreachable as fault:
-        kept, error = (), fault.message
+    kept, error = _kept(read)
     rows = read.rows("facts_service_copies", database="control")
     beats = {(str(row["process"]), int(row["copy"])): row for row in rows}
     return Liveness(tuple(_merged(kept, beats, answers=error is None)), error is None, error)
 
 
+def _kept(read: Read) -> tuple[tuple[Copy, ...], str | None]:
+    """Return the copies of the driver, and the reason if it does not answer."""
+    try:
+        return tuple(read.copies()), None
+    except Unreachable as fault:
+        return (), fault.message
+
+
 def _merged(kept: tuple[Copy, ...], beats: _Beats, *, answers: bool) -> Iterator[CopyLife]:
     known = {(copy.process, copy.number): copy for copy in kept}
     for key in [*known, *(key for key in beats if key not in known)]:
-        copy, beat = known.get(key), beats.get(key)
-        yield CopyLife(
-            process=key[0],
-            number=key[1],
-            driver_answers=answers,
-            driver_state=copy.state if copy else None,
-            pid=(copy.pid if copy else 0) or (int(beat["pid"]) if beat else 0),
-            url=copy.url if copy else str(beat["url"]) if beat else "",
-            heartbeat_pid=int(beat["pid"]) if beat else None,
-            heartbeat_url=str(beat["url"]) if beat else None,
-            heartbeat_age_ms=int(beat["heartbeat_age_ms"]) if beat else None,
-            acknowledged_epoch=int(beat["acknowledged_epoch"]) if beat else None,
-            version=str(beat["version"]) if beat else None,
-            ended=bool(beat["ended"]) if beat else False,
-            heartbeat_code=beat.get("code") if beat else None,
-        )
+        beat = beats.get(key)
+        reported = _reported(beat) if beat else {}
+        yield _life(key, known.get(key), reported, answers=answers)
+
+
+def _life(
+    key: tuple[str, int], copy: Copy | None, reported: dict[str, Any], *, answers: bool
+) -> CopyLife:
+    pid, url = reported.get("heartbeat_pid", 0), reported.get("heartbeat_url", "")
+    if copy is None:
+        return CopyLife(*key, answers, None, pid, url, **reported)
+    return CopyLife(*key, answers, copy.state, copy.pid or pid, copy.url, **reported)
+
+
+def _reported(beat: Row) -> dict[str, Any]:
+    """Return the fields of a `CopyLife` that come from a heartbeat."""
+    return {
+        "heartbeat_pid": int(beat["pid"]),
+        "heartbeat_url": str(beat["url"]),
+        "heartbeat_age_ms": int(beat["heartbeat_age_ms"]),
+        "acknowledged_epoch": int(beat["acknowledged_epoch"]),
+        "version": str(beat["version"]),
+        "ended": bool(beat["ended"]),
+        "heartbeat_code": beat.get("code"),
+    }

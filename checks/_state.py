@@ -22,13 +22,17 @@ def platform_state(read: Read) -> Row:
     copies = [copy for copy in liveness(read).copies if copy.fresh()]
     return {
         "freeze": _freeze(freeze, gate),
-        "change": {
-            "control": change["change_no"],
-            "platform": fence["change_no"],
-            "activation": gate["activation_no"],
-        },
+        "change": _changes(change, fence, gate),
         "schema": {name: _told(schema_of(read, name)) for name in DATABASES},
         "process": {copy.label: _process(copy) for copy in copies},
+    }
+
+
+def _changes(control: Row, fence: Row, gate: Row) -> Row:
+    return {
+        "control": control["change_no"],
+        "platform": fence["change_no"],
+        "activation": gate["activation_no"],
     }
 
 

@@ -19,11 +19,13 @@ def code_digest(root: Path = ROOT) -> str:
     """Return the SHA-256 of the relative paths and contents of all source files of PACKAGES."""
     total = hashlib.sha256()
     for path in sorted(path for package in PACKAGES for path in _sources(root / package)):
-        name = os.path.relpath(path, root).encode()
-        content = hashlib.sha256(_content(path)).digest()
-        # The length of the name comes first, so that different lists of files give different bytes.
-        total.update(len(name).to_bytes(4) + name + content)
+        total.update(_entry(path, os.path.relpath(path, root).encode()))
     return total.hexdigest()
+
+
+def _entry(path: str, name: bytes) -> bytes:
+    # The length of the name comes first, so that different lists of files give different bytes.
+    return len(name).to_bytes(4) + name + hashlib.sha256(_content(path)).digest()
 
 
 def _sources(folder: Path) -> Iterator[str]:

@@ -42,10 +42,12 @@ def plan_of_found(view: str) -> str:
 @cache
 def plans() -> Mapping[str, str]:
     """Return the two statements of each view, by name. Percent signs are doubled for the driver."""
-    made = dict[str, str]()
-    for name, text in shipped_views().items():
-        alias = name.partition(".")[2]
-        shipped = _PLAN.format(source=f"({text}) AS {alias}")
-        made[plan_of_shipped(name)] = shipped.replace("%", "%%")
-        made[plan_of_found(name)] = _PLAN.format(source=name)
-    return made
+    shipped = {
+        plan_of_shipped(name): _plan(f"({text}) AS {name.partition('.')[2]}")
+        for name, text in shipped_views().items()
+    }
+    return shipped | {plan_of_found(name): _plan(name) for name in shipped_views()}
+
+
+def _plan(source: str) -> str:
+    return _PLAN.format(source=source).replace("%", "%%")

@@ -12,6 +12,10 @@ from rubyops.model.step import Check
 from rubyops.ports import Read, Row
 from wallet_runtime.contract.money import POINTS_CURRENCY
 
+# Columns of the query that are added up on each side.
+CAME_IN = ("opening", "psp_net_in", "promo_net_issued", "adjustments")
+HELD = ("cash", "buckets", "grants", "open_stakes")
+
 
 def run(read: Read) -> Finding:
     """Sum both sides in one snapshot and name the brands where they differ."""
@@ -34,15 +38,9 @@ def _name(row: Row) -> str:
             f"brand {row['brand_id']} points: {too_many} for what was "
             "awarded, transferred and expired"
         )
-    came_in = (
-        row["opening"]
-        + row["psp_net_in"]
-        + row["promo_net_issued"]
-        - row["house_win"]
-        + row["adjustments"]
-    )
-    held = row["cash"] + row["buckets"] + row["grants"] + row["open_stakes"]
-    found = f"expected {came_in}, actual {held} minor units, difference {row['difference']}"
+    expected = sum(row[name] for name in CAME_IN) - row["house_win"]
+    held = sum(row[name] for name in HELD)
+    found = f"expected {expected}, actual {held} minor units, difference {row['difference']}"
     return f"brand {row['brand_id']} {row['currency']}: {found}"
 
 

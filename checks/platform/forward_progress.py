@@ -11,7 +11,7 @@ from checks._answer import all_true
 from checks._liveness import CopyLife, answered_by_another, liveness, not_running
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
-from rubyops.ports import Read
+from rubyops.ports import HttpAnswer, Read
 from wallet_runtime.contract.processes import WORKER_PROCESSES
 
 HEALTHY = 200
@@ -42,21 +42,23 @@ def _loop_faults(read: Read, copy: CopyLife) -> list[str]:
         return [f"{label}: no answer ({answer.error or 'no reason given'})"]
     if another := answered_by_another(copy, answer):
         return [another]
-    loops: Mapping[str, Any] = (
-        answer.body.get("loops") or {} if isinstance(answer.body, Mapping) else {}
-    )
+    loops = _loops(answer)
     if not loops:
         return [f"{label}: reports no loop at all"]
-    red = [
+    red = [_stale(label, name, loop) for name, loop in loops.items() if not loop["ok"]]
+    if not red and answer.status != HEALTHY:
+        return [f"{label}: health answers {answer.status}, expected {HEALTHY}"]
+    return red
+
+
+def _loops(answer: HttpAnswer) -> Mapping[str, Any]:
+    return answer.body.get("loops") or {} if isinstance(answer.body, Mapping) else {}
+
+
+def _stale(label: str, name: str, loop: Mapping[str, Any]) -> str:
+    return (
         f"{label}: loop {name} last useful turn {loop['age_seconds']} s ago, "
         f"allowed {loop['limit_seconds']} s, failures {loop['failures']}"
-        for name, loop in loops.items()
-        if not loop["ok"]
-    ]
-    return red or (
-        []
-        if answer.status == HEALTHY
-        else [f"{label}: health answers {answer.status}, expected {HEALTHY}"]
     )
 
 

@@ -74,17 +74,22 @@ def schema_of(read: Read, database: Database) -> Schema | None:
     """
     there = read.one("facts_has_revision_table", database=database)
     rows = read.rows("facts_revision", database=database) if there["present"] else []
-    if len(rows) == 1:
+    revisions = [str(row["version_num"]) for row in rows]
+    if len(revisions) == 1:
         kinds = read.rows("facts_definitions", database=database) if there["definitions"] else []
-        return Schema(str(rows[0]["version_num"]), {row["kind"]: row["digest"] for row in kinds})
-    if rows or there["schema"]:
-        found = ", ".join(str(row["version_num"]) for row in rows) or "none"
-        raise Refused(
-            f"database {database} has a schema, and its revision cannot be told (found: {found}). "
-            "Restore public.alembic_version, or begin with an empty database.",
-            next_command="rubyops doctor",
-        )
+        return Schema(revisions[0], {row["kind"]: row["digest"] for row in kinds})
+    if revisions or there["schema"]:
+        raise _unclear(database, revisions)
     return None
+
+
+def _unclear(database: Database, revisions: list[str]) -> Refused:
+    found = ", ".join(revisions) or "none"
+    return Refused(
+        f"database {database} has a schema, and its revision cannot be told (found: {found}). "
+        "Restore public.alembic_version, or begin with an empty database.",
+        next_command="rubyops doctor",
+    )
 
 
 CHECK = Check("migrations-current", "Both databases are migrated", ("LOC-2",), run)

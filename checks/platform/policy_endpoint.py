@@ -9,7 +9,7 @@ from typing import Any
 from checks.platform._endpoint import ask_every_copy
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.step import Check
-from rubyops.ports import Read, Row
+from rubyops.ports import HttpAnswer, Read, Row
 
 PATH = "/internal/wallet/policy/active"
 
@@ -25,14 +25,20 @@ def run(read: Read) -> Finding:
     if isinstance(answers, Finding):
         return answers
     for number, answer in sorted(answers.items()):
-        who = f"wallet_service copy {number}"
-        if answer.status != 200 or not isinstance(answer.body, Mapping):
-            return failed(f"{who} answered {answer.error or answer.status} on {PATH}, expected 200")
-        found = _lines(answer.body.get("policies") or [])
-        if found != expected:
-            says = "; ".join(found) or "nothing"
-            return failed(f"{who} says {says}; active are {'; '.join(expected)}")
+        fault = _fault(answer, expected)
+        if fault:
+            return failed(f"wallet_service copy {number} {fault}")
     return passed("; ".join(expected), policies=expected)
+
+
+def _fault(answer: HttpAnswer, expected: list[str]) -> str | None:
+    if answer.status != 200 or not isinstance(answer.body, Mapping):
+        return f"answered {answer.error or answer.status} on {PATH}, expected 200"
+    found = _lines(answer.body.get("policies") or [])
+    if found == expected:
+        return None
+    says = "; ".join(found) or "nothing"
+    return f"says {says}; active are {'; '.join(expected)}"
 
 
 def _lines(policies: list[Row] | list[Any]) -> list[str]:

@@ -3,7 +3,7 @@
 When it fails, a service is down, or cannot reach its database or Redis and refuses requests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from checks._answer import all_true
@@ -43,18 +43,17 @@ def _fault(read: Read, copy: CopyLife) -> str | None:
 def _why(answer: HttpAnswer) -> str:
     if answer.status == 0:
         return f"no answer ({answer.error or 'no reason given'})"
-    body: Mapping[str, Any] = answer.body if isinstance(answer.body, Mapping) else {}
-    red = [
-        f"{name}: {reason}"
-        for name, reason in dict(body.get("checks") or {}).items()
-        if reason != "ok"
-    ]
-    red += [
-        f"loop {name} is stale or failing"
-        for name, loop in dict(body.get("loops") or {}).items()
-        if not loop.get("ok")
-    ]
+    red = list(_red(answer.body if isinstance(answer.body, Mapping) else {}))
     return f"health answers {answer.status}" + (f" ({'; '.join(red)})" if red else "")
+
+
+def _red(body: Mapping[str, Any]) -> Iterator[str]:
+    for name, reason in dict(body.get("checks") or {}).items():
+        if reason != "ok":
+            yield f"{name}: {reason}"
+    for name, loop in dict(body.get("loops") or {}).items():
+        if not loop.get("ok"):
+            yield f"loop {name} is stale or failing"
 
 
 CHECK = Check("service-health", "Every service is healthy", ("LOC-4", "SMK-1", "PRD-4a"), run)

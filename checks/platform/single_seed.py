@@ -31,12 +31,13 @@ def _topology_faults(wanted: str, saved: Sequence[Row], gate: Row) -> Iterator[s
     if codes != [wanted]:
         loaded = ", ".join(codes) or "none"
         yield f"seeds loaded: {loaded}; this environment is for {wanted} alone"
-    active = [row for row in saved if row["state"] == "ACTIVE"]
+    active = [(row["code"], row["version"]) for row in saved if row["state"] == "ACTIVE"]
+    said = _topology_of(gate)
     if len(active) != 1:
         yield f"{len(active)} topologies are ACTIVE, expected 1"
-    elif (active[0]["code"], active[0]["version"]) != _topology_of(gate):
-        said = f"{gate['topology_code']} v{gate['topology_version']}"
-        yield f"the gate row says {said}, ACTIVE is {active[0]['code']} v{active[0]['version']}"
+    elif active[0] != said:
+        code, version = active[0]
+        yield f"the gate row says {said[0]} v{said[1]}, ACTIVE is {code} v{version}"
 
 
 def _policy_faults(policies: Sequence[Row], gate: Row) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from checks.platform._endpoint import ask_every_copy
 from rubyops.model.finding import Finding, failed, passed
 from rubyops.model.step import Check
-from rubyops.ports import Read
+from rubyops.ports import HttpAnswer, Read
 
 PATH = "/internal/wallet/topology/active"
 
@@ -25,16 +25,18 @@ def run(read: Read) -> Finding:
     answers = ask_every_copy(read, PATH)
     if isinstance(answers, Finding):
         return answers
+    active = f"{expected[0]} v{expected[1]}"
     for number, answer in sorted(answers.items()):
-        body = answer.body if isinstance(answer.body, Mapping) else {}
-        found = (body.get("topology_code"), body.get("topology_version"))
+        found = _topology(answer)
         if answer.status != 200 or found != expected:
             said = answer.error or f"{answer.status} {found[0]} v{found[1]}"
-            active = f"active is {expected[0]} v{expected[1]}"
-            return failed(f"wallet_service copy {number} answered {said}; {active}")
-    return passed(
-        f"{expected[0]} v{expected[1]}", topology_code=expected[0], topology_version=expected[1]
-    )
+            return failed(f"wallet_service copy {number} answered {said}; active is {active}")
+    return passed(active, topology_code=expected[0], topology_version=expected[1])
+
+
+def _topology(answer: HttpAnswer) -> tuple[object, object]:
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    return body.get("topology_code"), body.get("topology_version")
 
 
 CHECK = Check(

@@ -14,22 +14,19 @@ def recorded_pass(read: Read, suite: str, what: str, remedy: str) -> dict[str, A
 
     Otherwise return a finding with the reason. `what` and `remedy` are words for its sentence.
     """
-    commit = read.environment.commit
-    named = short_commit(commit)
-    evidence = read.results(suite)
+    commit, evidence = read.environment.commit, read.results(suite)
     told: dict[str, Any] = {"suite": suite, "commit": commit}
     if evidence.doubts:
         told["not_believed"] = list(evidence.doubts)
-    if evidence.result is None:
-        return inconclusive(
-            f"no recorded result of {what} for commit {named}{evidence.because()}; {remedy}", **told
-        )
-    if evidence.result["passed"] is not True:
-        parts = evidence.result.get("failed") or []
-        words = f" ({', '.join(map(str, parts[:PARTS_NAMED_MAX]))})" if parts else ""
-        return failed(
-            f"{what} failed for commit {named}{words}; mend it, then {remedy}",
-            **told,
-            result=evidence.result,
-        )
-    return evidence.result
+    result, named = evidence.result, f"{what} for commit {short_commit(commit)}"
+    if result is None:
+        return inconclusive(f"no recorded result of {named}{evidence.because()}; {remedy}", **told)
+    if result["passed"] is not True:
+        words = f"{what} failed for commit {short_commit(commit)}{_failed_parts(result)}"
+        return failed(f"{words}; mend it, then {remedy}", **told, result=result)
+    return result
+
+
+def _failed_parts(result: dict[str, Any]) -> str:
+    parts = result.get("failed") or []
+    return f" ({', '.join(map(str, parts[:PARTS_NAMED_MAX]))})" if parts else ""

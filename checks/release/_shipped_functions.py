@@ -53,20 +53,14 @@ class Shipped:
     def __init__(self, head: str, body: str) -> None:
         """Parse a CREATE FUNCTION: `head` is the text between the name and the body."""
         parameters, clauses = _parted(_as_printed(" ".join(head.split())))
-        settings = [f"{name}={value.strip(chr(39))}" for name, value in _SETTING.findall(clauses)]
         self.facts: dict[str, object] = {
             "body": body,
-            "language": _first(_LANGUAGE, clauses, "sql").lower(),
-            "as_owner": "SECURITY DEFINER" in clauses,
-            "settings": "; ".join(sorted(settings)) or "none",
-            "volatility": _first(_VOLATILITY, clauses, "volatile").lower(),
-            "strict": _STRICT.search(clauses) is not None,
-            "parallel": _first(_PARALLEL, clauses, "unsafe").lower(),
-            "leakproof": "LEAKPROOF" in clauses,
             "support": "none",
             "parameters": parameters,
             # A function with OUT parameters has no RETURNS clause.
             "result": _first(_RESULT, clauses, "") or None,
+            **_words_of(clauses),
+            **_flags_of(clauses),
         }
 
     @property
@@ -84,6 +78,26 @@ class Shipped:
                 return words
             return f"{words}, {_told(row[fact])} instead of {_told(shipped)}"
         return None
+
+
+def _words_of(clauses: str) -> dict[str, str]:
+    """Return the facts of a function's clauses that are words, with PostgreSQL's defaults."""
+    settings = [f"{name}={value.strip(chr(39))}" for name, value in _SETTING.findall(clauses)]
+    return {
+        "language": _first(_LANGUAGE, clauses, "sql").lower(),
+        "settings": "; ".join(sorted(settings)) or "none",
+        "volatility": _first(_VOLATILITY, clauses, "volatile").lower(),
+        "parallel": _first(_PARALLEL, clauses, "unsafe").lower(),
+    }
+
+
+def _flags_of(clauses: str) -> dict[str, bool]:
+    """Return the facts of a function's clauses that are true or false."""
+    return {
+        "as_owner": "SECURITY DEFINER" in clauses,
+        "strict": _STRICT.search(clauses) is not None,
+        "leakproof": "LEAKPROOF" in clauses,
+    }
 
 
 def _as_printed(head: str) -> str:
@@ -130,9 +144,8 @@ def strangers(rows: Sequence[Row]) -> list[str]:
 
 def _replaced(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
-        known = shipped().get(row["name"], ())
-        differences = [function.differs(row) for function in known]
-        if not known:
+        differences = [function.differs(row) for function in shipped().get(row["name"], ())]
+        if not differences:
             yield f"function {row['signature']} is in no file of this checkout"
         elif all(differences):
             what = f"{differences[-1]}; see who did, and run its CREATE FUNCTION of {_FILES} again"
@@ -140,12 +153,13 @@ def _replaced(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _miscounted(rows: Sequence[Row]) -> Iterator[str]:
-    there = Counter(row["name"] for row in rows)
+    found = Counter(row["name"] for row in rows)
     for name, known in shipped().items():
-        if not there[name]:
+        there, made = found[name], len(known)
+        if not there:
             yield f"function {name} is missing: run rubyops migrate, or see who dropped it"
-        elif there[name] > len(known):
-            yield f"function {name} is there {there[name]} times, the files make {len(known)}"
+        elif there > made:
+            yield f"function {name} is there {there} times, the files make {made}"
 
 
 def _owned_by_others(rows: Sequence[Row]) -> Iterator[str]:

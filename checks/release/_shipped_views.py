@@ -6,7 +6,7 @@ leaves rows out, these checks would not see money that was written without the w
 
 from collections.abc import Iterator
 
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 from sql.views import plan_of_found, plan_of_shipped, shipped_views
 
 # Two plans of the same query may differ because its table grew or was analyzed in between. So the
@@ -24,13 +24,16 @@ def strange_views(read: Read) -> Iterator[str]:
     found = {str(row["name"]): row for row in read.rows("grants_wallet_views")}
     for name in sorted(shipped_views().keys() - found.keys()):
         yield f"view {name} is missing: run rubyops migrate, or see who dropped it"
-    for name, row in found.items():
-        if name not in shipped_views():
-            yield f"view {name} is in no file of this checkout"
-        elif row["kind"] == "m":
-            yield f"view {name} is materialized, its file makes a plain one"
-        elif row["options"]:
-            yield f"view {name} has the options {row['options']}, its file gives it none"
+    strange = {name: _strange(name, row) for name, row in found.items()}
+    yield from (f"view {name} {fault}" for name, fault in strange.items() if fault)
+
+
+def _strange(name: str, row: Row) -> str | None:
+    if name not in shipped_views():
+        return "is in no file of this checkout"
+    if row["kind"] == "m":
+        return "is materialized, its file makes a plain one"
+    return f"has the options {row['options']}, its file gives it none" if row["options"] else None
 
 
 def replaced_views(read: Read) -> Iterator[str]:

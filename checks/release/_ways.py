@@ -99,12 +99,7 @@ def may_write(role: str, privilege: str, name: str, column: str = "") -> bool:
 def ways(read: Read) -> Finding:
     """Search for ways of every kind, and list them in one finding."""
     relations = guarded(read)
-    functions = read.rows("grants_function_bodies", shipped=list(shipped()))
-    found = [*_missing(relations), *strangers(functions), *strange_views(read)]
-    total = len(found)
-    for rows in _by_kind(read, relations):
-        total += int(rows[0]["total"]) if rows else 0
-        found += [str(row["way"]) for row in rows]
+    found, total = _found(read, relations)
     if not found:
         # Views are compared last. PostgreSQL cannot plan a view whose owner lost a right, and the
         # queries above report such a right.
@@ -118,6 +113,17 @@ def ways(read: Read) -> Finding:
         relations=len(relations),
         kinds=len(QUERIES) + 3,
     )
+
+
+def _found(read: Read, relations: Sequence[Relation]) -> tuple[list[str], int]:
+    """Return the ways that were found, as samples, and the number of all of them."""
+    functions = read.rows("grants_function_bodies", shipped=list(shipped()))
+    found = [*_missing(relations), *strangers(functions), *strange_views(read)]
+    total = len(found)
+    for rows in _by_kind(read, relations):
+        total += int(rows[0]["total"]) if rows else 0
+        found += [str(row["way"]) for row in rows]
+    return found, total
 
 
 def _missing(relations: Sequence[Relation]) -> Iterator[str]:

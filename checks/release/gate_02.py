@@ -5,6 +5,7 @@ run this commit's code then, and must still run it now. When it fails, it is not
 passes from deposit to withdrawal on this platform.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from checks.release._recorded import recorded_pass
@@ -28,10 +29,7 @@ def run(read: Read) -> Finding:
     """Read the recorded result of the flows, and ask every copy which code it runs now."""
     topology = read.environment.topology
     what = f"the flows on {topology}"
-    remedy = (
-        f"roll out again: `rubyops rollout local -e {read.environment.name}` (or `rollout staging`)"
-    )
-    found = recorded_pass(read, FLOWS_PREFIX + topology, what, remedy)
+    found = recorded_pass(read, FLOWS_PREFIX + topology, what, _remedy(read.environment.name))
     if isinstance(found, Finding):
         return found
     unplayed = _unplayed(found["flows"], topology)
@@ -47,6 +45,10 @@ def run(read: Read) -> Finding:
             result=found,
         )
     return passed(f"{what} passed for commit {short_commit(read.environment.commit)}", result=found)
+
+
+def _remedy(environment: str) -> str:
+    return f"roll out again: `rubyops rollout local -e {environment}` (or `rollout staging`)"
 
 
 def _unplayed(flows: dict[str, Any], topology: str) -> list[str]:
@@ -68,12 +70,14 @@ def _other_code(read: Read) -> list[str]:
         return [doubt]
     if code != wanted:
         return [f"every copy runs {short_code(code)}, {ours}"]
-    reported = read.rows("facts_copies_code", database="control")
-    return [
-        f"{row['process']} {row['copy']} reports {short_code(row['code'] or '')}, {ours}"
-        for row in reported
-        if row["heartbeat_age_ms"] <= HEARTBEAT_AGE_MS_MAX and row["code"] != wanted
-    ]
+    return [f"{told}, {ours}" for told in _reports_of_other_code(read, wanted)]
+
+
+def _reports_of_other_code(read: Read, wanted: str) -> Iterator[str]:
+    for row in read.rows("facts_copies_code", database="control"):
+        if row["heartbeat_age_ms"] <= HEARTBEAT_AGE_MS_MAX and row["code"] != wanted:
+            code = short_code(row["code"] or "")
+            yield f"{row['process']} {row['copy']} reports {code}"
 
 
 CHECK = Check("gate-02", "Local flows pass", ("GATE-2",), run)
