@@ -130,15 +130,14 @@ class Script:
     def expect(self, what: str, found: object, expected: object) -> None:
         """Raise `CheckFailed` unless found equals expected."""
         if found != expected:
+            sides = {"expected": str(expected), "found": str(found)}
             raise CheckFailed(
                 f"{self.title}: {what}: expected {expected}, found {found}",
-                details={
-                    "expected": str(expected),
-                    "found": str(found),
-                    "brand_id": self.player.brand_id,
-                    "player_id": self.player.player_id,
-                },
+                details={**sides, **self._whose()},
             )
+
+    def _whose(self) -> dict[str, Any]:
+        return {"brand_id": self.player.brand_id, "player_id": self.player.player_id}
 
     def accepted(self, what: str, answer: HttpAnswer) -> Mapping[str, Any]:
         """Return the body of a successful answer. Raises `CheckFailed` for any other answer."""
@@ -182,14 +181,13 @@ class Script:
 
     def bet(self, provider: str, amount: str, *, key: str, **more: object) -> Bet:
         """Place a bet that must be accepted, with a funding that sums to the stake."""
-        answer = self.accepted(
-            f"bet of {amount} at {provider}", self.authorize(provider, amount, key=key, **more)
-        )
-        funding = self._funding(answer)
+        answer = self.authorize(provider, amount, key=key, **more)
+        body = self.accepted(f"bet of {amount} at {provider}", answer)
+        funding = self._funding(body)
         self.expect("the sum of the funding breakdown", sum(funding.values()), self.minor(amount))
+        authorization = str(self.field("the answer to the bet", body, "authorization_id"))
         ids = self._bet_ids(key)
-        authorization = str(self.field("the answer to the bet", answer, "authorization_id"))
-        return Bet(provider, ids["bet_id"], ids["round_id"], authorization, funding, answer)
+        return Bet(provider, ids["bet_id"], ids["round_id"], authorization, funding, body)
 
     def _funding(self, answer: Mapping[str, Any]) -> dict[str, int]:
         funding = Counter[str]()
@@ -256,12 +254,8 @@ class Script:
 
     def ledger(self) -> list[Row]:
         """Return the player's ledger rows."""
-        return self.actor.read.rows(
-            "reconcile_ledger_of_player",
-            brand_id=self.player.brand_id,
-            player_id=self.player.player_id,
-            limit=LEDGER_ROWS_MAX,
-        )
+        rows = self.actor.read.rows
+        return rows("reconcile_ledger_of_player", **self._whose(), limit=LEDGER_ROWS_MAX)
 
     def expect_moves(self, account: str, *deltas: int) -> None:
         """Raise `CheckFailed` unless the account has exactly these ledger rows, oldest first.
@@ -277,10 +271,14 @@ class Script:
 
     def rollings(self) -> dict[str, Row]:
         """Return the player's rollings by id, from rolling_service. Amounts are in minor units."""
+        rows = self._shown_rollings()
+        return {str(row["rolling_id"]): {**row, **self._in_minor_units(row)} for row in rows}
+
+    def _shown_rollings(self) -> list[Row]:
         what, path = "the player's rollings", f"/internal/rolling/players/{self.player.player_id}"
         answer = self.actor.as_operator(ROLLING_SERVICE, "GET", path, brand_id=self.player.brand_id)
-        rows = self.field(what, self.accepted(what, answer), "rollings")
-        return {str(row["rolling_id"]): {**row, **self._in_minor_units(row)} for row in rows}
+        rows: list[Row] = self.field(what, self.accepted(what, answer), "rollings")
+        return rows
 
     def _in_minor_units(self, rolling: Row) -> dict[str, int]:
         return {name: self.minor(rolling[name]) for name in ROLLING_AMOUNTS}
@@ -309,11 +307,7 @@ class Script:
 
     def tips_agree(self) -> None:
         """Raise `CheckFailed` unless each account equals its ledger tip and the sum of its rows."""
-        rows = self.actor.read.rows(
-            "reconcile_tips_of_player",
-            brand_id=self.player.brand_id,
-            player_id=self.player.player_id,
-        )
+        rows = self.actor.read.rows("reconcile_tips_of_player", **self._whose())
         self.expect("accounts with a ledger", bool(rows), True)
         for row in rows:
             self._expect_tip(row)

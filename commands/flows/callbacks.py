@@ -20,15 +20,19 @@ def cannot_override(actor: Actor) -> dict[str, object]:
     script = begin("STG-7", actor)
     script.deposit(AMOUNT, key="deposit", bucket=script.normal(PROVIDER))
     named = _named(script)
-    for field, value in named.items():
-        answer = script.authorize(PROVIDER, STAKE, key=f"authorize-{field}", **{field: value})
-        _refused(script, f"a bet that names {field}", field, answer)
+    _bets_are_refused(script, named)
     bet = script.bet(PROVIDER, STAKE, key="plain")
     script.expect("the funding breakdown", bet.funding, {_normal(script): script.minor(STAKE)})
     _closes_are_refused(script, bet, named)
     script.rollback(bet, key="plain")
     _expect_only_the_bet(script)
     return {"player_id": script.player.player_id, "fields": list(named)}
+
+
+def _bets_are_refused(script: Script, named: dict[str, object]) -> None:
+    for field, value in named.items():
+        answer = script.authorize(PROVIDER, STAKE, key=f"authorize-{field}", **{field: value})
+        _refused(script, f"a bet that names {field}", field, answer)
 
 
 def _closes_are_refused(script: Script, bet: Bet, named: dict[str, object]) -> None:

@@ -43,8 +43,7 @@ def _in_scope_only(
             _play(script, provider, account)
         else:
             what = f"a bet at {provider} with a coupon of scope {scope['kind']}"
-            refusal = script.authorize(provider, STAKE, key=f"refused-{provider}")
-            script.refused(what, refusal, (409,), COUPON_SCOPE)
+            _bet_is_refused(script, provider, what)
     gain = script.minor(PAYOUT) - script.minor(STAKE)
     _take_back(script, grant, script.minor(AMOUNT) + len(accepting) * gain)
     _expect_nothing_left(script)
@@ -59,6 +58,11 @@ def _play(script: Script, provider: str, account: str) -> None:
     script.settle(bet, PAYOUT, key=provider)
     what = f"where the winnings of a bet at {provider} went"
     script.expect_paid(what, bet, {account: script.minor(PAYOUT)})
+
+
+def _bet_is_refused(script: Script, provider: str, what: str) -> None:
+    refusal = script.authorize(provider, STAKE, key=f"refused-{provider}")
+    script.refused(what, refusal, (409,), COUPON_SCOPE)
 
 
 def _expect_nothing_left(script: Script) -> None:
@@ -85,9 +89,12 @@ def _take_back(script: Script, grant: Mapping[str, Any], held: int) -> None:
     reversal = script.accepted("reversal of the coupon", script.as_admin(path, body, key="reverse"))
     taken = script.field("the reversal", reversal, "taken_back")
     script.expect("what the reversal took back", script.minor(taken), held)
+    script.expect("the sum of the coupon's ledger rows", _sum_of_rows(script, grant), 0)
+
+
+def _sum_of_rows(script: Script, grant: Mapping[str, Any]) -> int:
     account = f"GRANT/{grant['grant_id']}"
-    total = sum(row["delta"] for row in script.ledger() if row["account"] == account)
-    script.expect("the sum of the coupon's ledger rows", total, 0)
+    return sum(row["delta"] for row in script.ledger() if row["account"] == account)
 
 
 def _named(script: Script) -> dict[str, object]:

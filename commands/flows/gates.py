@@ -62,14 +62,18 @@ def points(actor: Actor) -> dict[str, object]:
     script = begin("GATE-7", actor)
     bucket = _bucket_of_kind(script, "points")
     _no_policy_allows(script, bucket)
+    _no_call_uses(script, bucket)
+    return {"bucket": bucket}
+
+
+def _no_call_uses(script: Script, bucket: str) -> None:
+    """Raise `CheckFailed` unless bets and withdrawals of points are refused."""
     answer = script.authorize(PROVIDER, "1.00", key="points", source=bucket)
     script.refused("a bet that names points as its source", answer, NEVER)
     answer = script.choose(PROVIDER, bucket)
     script.refused("the choice of points as the source of bets", answer, NEVER)
-    body = {"amount": "1", "currency": POINTS_CURRENCY}
-    answer = try_to_cash(script, body, key="points")
+    answer = try_to_cash(script, {"amount": "1", "currency": POINTS_CURRENCY}, key="points")
     script.refused("a withdrawal of points", answer, NEVER)
-    return {"bucket": bucket}
 
 
 def _no_policy_allows(script: Script, bucket: str) -> None:
@@ -95,17 +99,22 @@ def reachable(actor: Actor) -> dict[str, object]:
     script.deposit("5.00", key="held", bucket=bucket)
     topology, policy = _documents(script)
     _keeps(script, topology, policy, "A7-8")
-    what, dropped = f"a topology without {bucket}, which holds money", _without(topology, bucket)
-    _violates(script, what, dropped, policy, "A7-8")
-    what, changed = f"a topology where {bucket} means bonus money", copy.deepcopy(topology)
-    next(item for item in changed["buckets"] if item["code"] == bucket)["kind"] = "bonus"
-    _violates(script, what, changed, policy, "A7-8")
+    what = f"a topology without {bucket}, which holds money"
+    _violates(script, what, _without(topology, bucket), policy, "A7-8")
+    what = f"a topology where {bucket} means bonus money"
+    _violates(script, what, _as_bonus(topology, bucket), policy, "A7-8")
     return {"bucket": script.account(bucket)}
 
 
 def _without(topology: dict[str, Any], bucket: str) -> dict[str, Any]:
     buckets = [item for item in topology["buckets"] if item["code"] != bucket]
     return {**topology, "buckets": buckets}
+
+
+def _as_bonus(topology: dict[str, Any], bucket: str) -> dict[str, Any]:
+    changed = copy.deepcopy(topology)
+    next(item for item in changed["buckets"] if item["code"] == bucket)["kind"] = "bonus"
+    return changed
 
 
 def legacy_token(actor: Actor) -> dict[str, object]:

@@ -80,14 +80,18 @@ def pay_out(script: Script, amount: str) -> None:
     answer = script.as_player(withdraw, script.money(amount), key="withdraw")
     withdrawal = script.accepted("withdrawal request", answer)
     number = script.field("the withdrawal", withdrawal, "transaction", "tx_id")
-    path = f"/api/v1/finance/withdrawals/{number}"
+    _decide(script, f"/api/v1/finance/withdrawals/{number}")
+    moved = script.minor(amount)
+    script.expect_moves(CASH_PENDING, moved, -moved)
+
+
+def _decide(script: Script, path: str) -> None:
+    """Approve a withdrawal and mark it as paid, as an admin."""
     review = {"action": "approve", "reason": f"{script.title} canary"}
     answer = script.as_admin(f"{path}/review", review, key="review")
     script.accepted("approval of the withdrawal", answer)
     answer = script.as_admin(f"{path}/mark-paid", {}, key="mark-paid")
     script.accepted("payment of the withdrawal", answer)
-    moved = script.minor(amount)
-    script.expect_moves(CASH_PENDING, moved, -moved)
 
 
 def first_rolling(script: Script, bucket: str) -> Row:

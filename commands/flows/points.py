@@ -17,10 +17,7 @@ def to_every_target(actor: Actor) -> dict[str, object]:
     documents = script.active_documents()
     targets = _targets(script, documents)
     points = {bucket: PACKS * int(rate.get("per_points", 1)) for bucket, rate in targets.items()}
-    values = {
-        bucket: PACKS * int(rate["minor_units_per_point"][script.player.currency])
-        for bucket, rate in targets.items()
-    }
+    values = {bucket: _value(script, rate) for bucket, rate in targets.items()}
     _award(script, sum(points.values()))
     for bucket, value in values.items():
         rolling_id = _transfer(script, bucket, points[bucket], value)
@@ -30,6 +27,11 @@ def to_every_target(actor: Actor) -> dict[str, object]:
     script.expect(what, script.holdings(), held)
     script.tips_agree()
     return {"player_id": script.player.player_id, "targets": held}
+
+
+def _value(script: Script, rate: Row) -> int:
+    """Return the worth of all packs at this rate, in minor units."""
+    return PACKS * int(rate["minor_units_per_point"][script.player.currency])
 
 
 def _targets(script: Script, documents: Row) -> dict[str, Row]:
@@ -63,11 +65,15 @@ def _transfer(script: Script, bucket: str, points: int, value: int) -> str:
     transfer = script.accepted(f"{points} points to {bucket}", answer)
     amount = script.minor(script.field("the transfer", transfer, "amount"))
     script.expect(f"what {points} points are worth in {bucket}", amount, value)
-    moved = [row["delta"] for row in script.ledger() if row["account"] == script.account(bucket)]
-    script.expect(f"ledger rows of {bucket}", moved, [value])
+    _expect_row(script, bucket, value)
     rolling_id = script.field("the transfer", transfer, "rolling_id")
     script.expect(f"a rolling of the transfer to {bucket}", bool(rolling_id), True)
     return str(rolling_id)
+
+
+def _expect_row(script: Script, bucket: str, value: int) -> None:
+    moved = [row["delta"] for row in script.ledger() if row["account"] == script.account(bucket)]
+    script.expect(f"ledger rows of {bucket}", moved, [value])
 
 
 def _owes(script: Script, rolling_id: str, bucket: str, value: int, multiples: Row) -> None:
