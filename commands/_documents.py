@@ -27,16 +27,20 @@ def plan_save(kind: str, key: str, file: str, read: Read) -> Planned:
             f"{file} is no {kind} document: it needs {key} (text) and version (whole number)",
             next_command=f"rubyops {kind} schema",
         )
-    saved = _saved(kind, key, name, read)
+    saved, named = _saved(kind, key, name, read), f"{name} v{version}"
     if saved.get(version, DRAFT) != DRAFT:
-        raise Refused(
-            f"{kind.capitalize()} {name} v{version} is {saved[version]}, and only a draft may "
-            f"change: save it as v{max(saved) + 1} (A7-9).",
-            next_command=f"rubyops {kind} show",
-        )
+        raise _not_a_draft(kind, f"{named} is {saved[version]}", max(saved) + 1)
     effect = CallService(WALLET_SERVICE, "PUT", f"/internal/wallet/{kind}/{name}", document)
     replaced = "a draft" if version in saved else "nothing"
-    return Planned((effect,), {kind: f"{name} v{version}", "replaces": replaced})
+    return Planned((effect,), {kind: named, "replaces": replaced})
+
+
+def _not_a_draft(kind: str, state: str, next_version: int) -> Refused:
+    return Refused(
+        f"{kind.capitalize()} {state}, and only a draft may "
+        f"change: save it as v{next_version} (A7-9).",
+        next_command=f"rubyops {kind} show",
+    )
 
 
 def _saved(kind: str, key: str, name: str, read: Read) -> dict[int, str]:

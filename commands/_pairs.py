@@ -72,13 +72,7 @@ def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_vers
 
     Policy version 0 means the newest policy for that topology version.
     """
-    saved = _versions_of(read, code)
-    if version not in saved:
-        raise Refused(
-            f"Topology {code} v{version} is not saved here; "
-            f"saved versions: {', '.join(map(str, saved)) or 'none'}.",
-            next_command="rubyops topology seed",
-        )
+    _refuse_unsaved(read, code, version)
     policies = [row for row in read.rows("facts_policies") if row["policy_key"] == policy_key]
     matching = _versions_for(policies, code, version)
     wanted = policy_version or max(matching, default=0)
@@ -88,6 +82,16 @@ def saved_pair(read: Read, code: str, version: int, policy_key: str, policy_vers
             f"No policy {named} is for {code} v{version}; saved: {_list_policies(policies)} (A7-2)."
         )
     return Pair(code, version, policy_key, wanted)
+
+
+def _refuse_unsaved(read: Read, code: str, version: int) -> None:
+    saved = _versions_of(read, code)
+    if version not in saved:
+        raise Refused(
+            f"Topology {code} v{version} is not saved here; "
+            f"saved versions: {', '.join(map(str, saved)) or 'none'}.",
+            next_command="rubyops topology seed",
+        )
 
 
 def _versions_for(policies: Sequence[Row], code: str, version: int) -> list[int]:

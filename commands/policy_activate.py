@@ -29,12 +29,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
     Refuses a version that is not saved, or that was written for another topology.
     """
-    present = active_pair(read)
-    if present is None:
-        raise Refused(
-            "No topology is active, so no policy can be: activate the pair.",
-            next_command="rubyops topology activate",
-        )
+    present = _present(read)
     label = f"Policy {params.policy_key} v{params.version}"
     policy = _saved(params, label, read)
     _refuse_other_topology(policy, label, present)
@@ -44,6 +39,16 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     path = f"/internal/wallet/policy/{params.policy_key}/activate"
     body: dict[str, object] = {"version": params.version, "from": dataclasses.asdict(present)}
     return Planned((CallService(WALLET_SERVICE, "PUT", path, body),), {"from": str(present)})
+
+
+def _present(read: Read) -> Pair:
+    present = active_pair(read)
+    if present is None:
+        raise Refused(
+            "No topology is active, so no policy can be: activate the pair.",
+            next_command="rubyops topology activate",
+        )
+    return present
 
 
 def _saved(params: Params, label: str, read: Read) -> Row:

@@ -38,21 +38,28 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     life, troubles = _look(read)
     count = _running(life)
     missing = [process for process in PROCESSES if count[process] < read.environment.copies]
-    codes = codes_told(read, life) if life else []
-    others = [code for code in codes if code.other]
-    doubts = [*troubles, *(code.unknown for code in codes if code.unknown and not code.other)]
-    if not missing and not others and not doubts:
+    others, unknown = _codes(read, life)
+    needs_start = bool(missing or others or life is None)
+    doubts = [*troubles, *unknown]
+    if not needs_start and not doubts:
         doubts = _faults(read)
         if not doubts:
             return NoOp(f"all {len(PROCESSES)} processes run, {count.total()} copies")
     facts: dict[str, object] = {"not running": missing, "copies of each": read.environment.copies}
     facts |= _reasons(others, doubts)
-    if missing or others or life is None:
+    if needs_start:
         return Planned((StartPlatform(_kept(others)), *_waits(HEALTH_SECONDS)), facts)
     # All copies were started, so another start changes nothing: it neither wakes a hung copy nor
     # ends a copy that a person runs by hand. The waits fail and name such a copy. The platform does
     # not kill it, because the copy may be in the middle of a money transaction.
     return Planned(_waits(WAKE_SECONDS), facts)
+
+
+def _codes(read: Read, life: Liveness | None) -> tuple[list[CopyCode], list[str]]:
+    """Return the copies that run other code, and a doubt for each copy whose code is unknown."""
+    codes = codes_told(read, life) if life else []
+    others = [code for code in codes if code.other]
+    return others, [code.unknown for code in codes if code.unknown and not code.other]
 
 
 def _running(life: Liveness | None) -> Counter[str]:

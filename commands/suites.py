@@ -58,20 +58,19 @@ class Params:
 def plan(params: Params, read: Read) -> Planned | NoOp:
     """Plan to run the suites, or do nothing when all passed for this commit."""
     result, commit = read.results(RECORDED).result, read.environment.commit
-    if result is None or params.again or commit == UNKNOWN_COMMIT:
-        return Planned((RunSuites(SUITES),), {})
-    counts = _passed_tests(result)
-    if not result["passed"] or set(counts) != set(SUITES) or not all(counts.values()):
+    tests = 0 if result is None else _passed_tests(result)
+    if result is None or not tests or params.again or commit == UNKNOWN_COMMIT:
         return Planned((RunSuites(SUITES),), {})
     named = f"for commit {short_commit(commit)} at {result['recorded_at']}"
-    tests = f"{sum(counts.values())} tests of {len(SUITES)} suites"
-    return NoOp(f"{tests} passed {named}: {', '.join(SUITES)}")
+    return NoOp(f"{tests} tests of {len(SUITES)} suites passed {named}: {', '.join(SUITES)}")
 
 
-def _passed_tests(result: dict[str, Any]) -> dict[str, int]:
-    """Return the number of passed tests of each suite. A suite with 0 counts as not run."""
+def _passed_tests(result: dict[str, Any]) -> int:
+    """Return the number of passed tests, or 0 if a suite failed or has no passed test."""
     suites = dict(result.get("suites") or {})
-    return {name: int(figures.get("passed") or 0) for name, figures in suites.items()}
+    counts = {name: int(figures.get("passed") or 0) for name, figures in suites.items()}
+    is_whole = set(counts) == set(SUITES) and all(counts.values())
+    return sum(counts.values()) if result["passed"] and is_whole else 0
 
 
 COMMAND = Command("suites", Params, plan, guard_money=False)

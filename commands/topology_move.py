@@ -48,13 +48,17 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         more = {"must be settled first": obstacles} if obstacles else {}
         return Planned((effect,), facts | more)
     if obstacles:
-        listed = "\n".join(f"  {obstacle}" for obstacle in obstacles)
-        raise Refused(
-            f"The move is refused, nothing was moved:\n{listed}",
-            next_command=_next(params, read),
-            details={"obstacles": obstacles},
-        )
+        raise _hindered(obstacles, _next(params, read))
     return Planned((effect,), facts)
+
+
+def _hindered(obstacles: list[str], next_command: str) -> Refused:
+    listed = "\n".join(f"  {obstacle}" for obstacle in obstacles)
+    return Refused(
+        f"The move is refused, nothing was moved:\n{listed}",
+        next_command=next_command,
+        details={"obstacles": obstacles},
+    )
 
 
 def _demand_usage(params: Params) -> None:
@@ -73,8 +77,7 @@ def _move(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, objec
     document = _mapping(params.file)
     text, code = json.dumps(document), document["from"]["code"]
     digest = str(read.one("topology_move_digest", document=text)["digest"])
-    found = read.rows("topology_move_obstacles", document=text)
-    obstacles = [*(str(row["obstacle"]) for row in found), *_wrong_digest(params, digest)]
+    obstacles = [*_obstacles(text, read), *_wrong_digest(params, digest)]
     moves = _reach(document["buckets"], read, code)
     grants = read.one("topology_move_grants", code=code)
     if not moves and not grants["grants"]:
@@ -86,6 +89,11 @@ def _move(params: Params, read: Read) -> tuple[AnyEffect | None, dict[str, objec
         "coupon grants led along": f"{grants['grants']} of {grants['players']} players",
     }
     return MoveTopology(document, digest, params.batch_size), facts, obstacles
+
+
+def _obstacles(document: str, read: Read) -> list[str]:
+    rows = read.rows("topology_move_obstacles", document=document)
+    return [str(row["obstacle"]) for row in rows]
 
 
 def _wrong_digest(params: Params, digest: str) -> Iterator[str]:
