@@ -36,18 +36,21 @@ def run(read: Read) -> Finding:
 
 
 def _loop_faults(read: Read, copy: CopyLife) -> list[str]:
-    label = copy.label
     answer = read.get(copy.process, "/health", copy=copy.number)
     if answer.status == 0:
-        return [f"{label}: no answer ({answer.error or 'no reason given'})"]
+        return [f"{copy.label}: no answer ({answer.error or 'no reason given'})"]
     if another := answered_by_another(copy, answer):
         return [another]
+    return [f"{copy.label}: {fault}" for fault in _faults(answer)]
+
+
+def _faults(answer: HttpAnswer) -> list[str]:
     loops = _loops(answer)
     if not loops:
-        return [f"{label}: reports no loop at all"]
-    red = [_stale(label, name, loop) for name, loop in loops.items() if not loop["ok"]]
+        return ["reports no loop at all"]
+    red = [_stale(name, loop) for name, loop in loops.items() if not loop["ok"]]
     if not red and answer.status != HEALTHY:
-        return [f"{label}: health answers {answer.status}, expected {HEALTHY}"]
+        return [f"health answers {answer.status}, expected {HEALTHY}"]
     return red
 
 
@@ -55,11 +58,9 @@ def _loops(answer: HttpAnswer) -> Mapping[str, Any]:
     return answer.body.get("loops") or {} if isinstance(answer.body, Mapping) else {}
 
 
-def _stale(label: str, name: str, loop: Mapping[str, Any]) -> str:
-    return (
-        f"{label}: loop {name} last useful turn {loop['age_seconds']} s ago, "
-        f"allowed {loop['limit_seconds']} s, failures {loop['failures']}"
-    )
+def _stale(name: str, loop: Mapping[str, Any]) -> str:
+    turn = f"last useful turn {loop['age_seconds']} s ago, allowed {loop['limit_seconds']} s"
+    return f"loop {name} {turn}, failures {loop['failures']}"
 
 
 CHECK = Check("forward-progress", "Workers make progress", ("LOC-5", "PRE-8", "PRD-4a"), run)

@@ -32,19 +32,21 @@ def _topology_faults(wanted: str, saved: Sequence[Row], gate: Row) -> Iterator[s
         loaded = ", ".join(codes) or "none"
         yield f"seeds loaded: {loaded}; this environment is for {wanted} alone"
     active = [(row["code"], row["version"]) for row in saved if row["state"] == "ACTIVE"]
-    said = _topology_of(gate)
     if len(active) != 1:
         yield f"{len(active)} topologies are ACTIVE, expected 1"
-    elif active[0] != said:
-        code, version = active[0]
-        yield f"the gate row says {said[0]} v{said[1]}, ACTIVE is {code} v{version}"
+    elif active[0] != _topology_of(gate):
+        yield f"the gate row says {_named(_topology_of(gate))}, ACTIVE is {_named(active[0])}"
+
+
+def _named(topology: tuple[object, object]) -> str:
+    return f"{topology[0]} v{topology[1]}"
 
 
 def _policy_faults(policies: Sequence[Row], gate: Row) -> Iterator[str]:
     for policy in policies:
-        if _topology_of(policy) != _topology_of(gate):
-            for_topology = f"{policy['topology_code']} v{policy['topology_version']}"
-            yield f"policy {policy['policy_key']} v{policy['version']} is for {for_topology}"
+        topology = _topology_of(policy)
+        if topology != _topology_of(gate):
+            yield f"policy {policy['policy_key']} v{policy['version']} is for {_named(topology)}"
 
 
 def _topology_of(row: Row) -> tuple[object, object]:

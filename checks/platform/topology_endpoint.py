@@ -27,16 +27,18 @@ def run(read: Read) -> Finding:
         return answers
     active = f"{expected[0]} v{expected[1]}"
     for number, answer in sorted(answers.items()):
-        found = _topology(answer)
-        if answer.status != 200 or found != expected:
-            said = answer.error or f"{answer.status} {found[0]} v{found[1]}"
-            return failed(f"wallet_service copy {number} answered {said}; active is {active}")
+        if other := _other(answer, expected):
+            return failed(f"wallet_service copy {number} answered {other}; active is {active}")
     return passed(active, topology_code=expected[0], topology_version=expected[1])
 
 
-def _topology(answer: HttpAnswer) -> tuple[object, object]:
+def _other(answer: HttpAnswer, expected: tuple[object, object]) -> str | None:
+    """Describe an answer that is not the expected topology."""
     body = answer.body if isinstance(answer.body, Mapping) else {}
-    return body.get("topology_code"), body.get("topology_version")
+    found = (body.get("topology_code"), body.get("topology_version"))
+    if answer.status == 200 and found == expected:
+        return None
+    return answer.error or f"{answer.status} {found[0]} v{found[1]}"
 
 
 CHECK = Check(

@@ -70,14 +70,18 @@ class Shipped:
 
     def differs(self, row: Row) -> str | None:
         """Describe the first difference of the function in the database, or return None."""
-        for fact, words in _COMPARED.items():
-            shipped = self.facts[fact]
-            if row[fact] == shipped or (fact == "result" and shipped is None):
-                continue
-            if fact == "body":
-                return words
-            return f"{words}, {_told(row[fact])} instead of {_told(shipped)}"
-        return None
+        other = next((fact for fact in _COMPARED if self._is_other(fact, row[fact])), None)
+        return None if other is None else self._difference(other, row[other])
+
+    def _is_other(self, fact: str, found: object) -> bool:
+        shipped = self.facts[fact]
+        return found != shipped and not (fact == "result" and shipped is None)
+
+    def _difference(self, fact: str, found: object) -> str:
+        words = _COMPARED[fact]
+        if fact == "body":
+            return words
+        return f"{words}, {_told(found)} instead of {_told(self.facts[fact])}"
 
 
 def _words_of(clauses: str) -> dict[str, str]:
@@ -130,11 +134,16 @@ def _told(value: object) -> str:
 def shipped() -> Mapping[str, tuple[Shipped, ...]]:
     """Read all functions from the files, by name with schema. Overloads share a name."""
     found: dict[str, list[Shipped]] = defaultdict(list)
-    # Migrations create the functions that an index or a constraint calls.
-    for text in (*definitions.texts("platform", "functions"), *migrations.texts("platform")):
+    for text in _texts():
         for name, head, _, body in _CREATED.findall(text):
             found[name].append(Shipped(head, body))
     return {name: tuple(functions) for name, functions in found.items()}
+
+
+def _texts() -> Iterator[str]:
+    yield from definitions.texts("platform", "functions")
+    # Migrations create the functions that an index or a constraint calls.
+    yield from migrations.texts("platform")
 
 
 def strangers(rows: Sequence[Row]) -> list[str]:
@@ -144,29 +153,43 @@ def strangers(rows: Sequence[Row]) -> list[str]:
 
 def _replaced(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
-        differences = [function.differs(row) for function in shipped().get(row["name"], ())]
-        if not differences:
-            yield f"function {row['signature']} is in no file of this checkout"
-        elif all(differences):
-            what = f"{differences[-1]}; see who did, and run its CREATE FUNCTION of {_FILES} again"
-            yield f"function {row['signature']} was replaced: {what}"
+        if fault := _replacement(row):
+            yield f"function {row['signature']} {fault}"
+
+
+def _replacement(row: Row) -> str | None:
+    differences = [function.differs(row) for function in shipped().get(row["name"], ())]
+    if not differences:
+        return "is in no file of this checkout"
+    if not all(differences):
+        return None
+    remedy = f"see who did, and run its CREATE FUNCTION of {_FILES} again"
+    return f"was replaced: {differences[-1]}; {remedy}"
 
 
 def _miscounted(rows: Sequence[Row]) -> Iterator[str]:
     found = Counter(row["name"] for row in rows)
     for name, known in shipped().items():
-        there, made = found[name], len(known)
-        if not there:
-            yield f"function {name} is missing: run rubyops migrate, or see who dropped it"
-        elif there > made:
-            yield f"function {name} is there {there} times, the files make {made}"
+        if fault := _miscount(found[name], len(known)):
+            yield f"function {name} {fault}"
+
+
+def _miscount(there: int, made: int) -> str | None:
+    if not there:
+        return "is missing: run rubyops migrate, or see who dropped it"
+    return f"is there {there} times, the files make {made}" if there > made else None
 
 
 def _owned_by_others(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
-        expected = WALLET_OWNER if row["in_wallet"] else _owners().get(row["name"], row["owner"])
+        expected = _owner_of(row)
         if row["owner"] != expected:
             yield f"function {row['signature']} belongs to {row['owner']}, not to {expected}"
+
+
+def _owner_of(row: Row) -> str:
+    """Return the owner that a function should have."""
+    return WALLET_OWNER if row["in_wallet"] else _owners().get(row["name"], row["owner"])
 
 
 @cache

@@ -24,8 +24,9 @@ def strange_views(read: Read) -> Iterator[str]:
     found = {str(row["name"]): row for row in read.rows("grants_wallet_views")}
     for name in sorted(shipped_views().keys() - found.keys()):
         yield f"view {name} is missing: run rubyops migrate, or see who dropped it"
-    strange = {name: _strange(name, row) for name, row in found.items()}
-    yield from (f"view {name} {fault}" for name, fault in strange.items() if fault)
+    for name, row in found.items():
+        if fault := _strange(name, row):
+            yield f"view {name} {fault}"
 
 
 def _strange(name: str, row: Row) -> str | None:
