@@ -45,6 +45,15 @@ def query(name: str) -> str:
 
 
 def _blocks(path: Path) -> list[tuple[str, str]]:
+    return [
+        (fill(name, owners), fill(_statement(path, name, lines), owners))
+        for name, lines in _named(path)
+        for owners in fillings(name)
+    ]
+
+
+def _named(path: Path) -> list[tuple[str, list[str]]]:
+    """Return the lines below each `-- name:` line, by name."""
     found: list[tuple[str, list[str]]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         match = _NAME.match(line)
@@ -54,11 +63,7 @@ def _blocks(path: Path) -> list[tuple[str, str]]:
             found[-1][1].append(line)
         elif line.strip() and not line.startswith("--"):
             raise QueryFileError(f"{path.name}:{number}: SQL before the first '-- name:' line")
-    return [
-        (fill(name, owners), fill(_statement(path, name, lines), owners))
-        for name, lines in found
-        for owners in fillings(name)
-    ]
+    return found
 
 
 def _statement(path: Path, name: str, lines: list[str]) -> str:
