@@ -1,4 +1,4 @@
-"""Parts that commands about a bet share: the rest of its shares, and its body."""
+"""Helpers of the commands on bets and wins: they move shares and describe a bet."""
 
 from collections.abc import Iterable
 
@@ -21,9 +21,9 @@ from wallet_runtime.wallet.domain.state import (
 def landed(
     due: tuple[Share, ...], bet: Authorization, state: State
 ) -> tuple[tuple[Share, ...], tuple[Leg, ...]]:
-    """Return where shares come to rest, and the legs that bring them there.
+    """Return the accounts that finally keep the shares, and the legs that lead there.
 
-    Legs through a closed grant are among them.
+    A closed grant passes its share on. The legs into and out of this grant are included.
     """
     resting: list[Share] = []
     passing: list[Leg] = []
@@ -40,14 +40,14 @@ def landed(
 
 
 def pair_of(bet: Authorization) -> PairReference:
-    """Name the pair that a bet was authorized under."""
+    """Return the pair under which a bet was authorized."""
     return PairReference(
         bet.topology_code, bet.topology_version, bet.policy_key, bet.policy_version
     )
 
 
 def merge(shares: Iterable[Share]) -> tuple[Share, ...]:
-    """Add up shares of one account: it is moved once, in the order it first came."""
+    """Add up the shares of each account, in the order in which the accounts first occur."""
     merged: dict[str, int] = {}
     for share in shares:
         merged[share.account] = merged.get(share.account, 0) + share.amount
@@ -55,7 +55,7 @@ def merge(shares: Iterable[Share]) -> tuple[Share, ...]:
 
 
 def changes(shares: Iterable[Share]) -> dict[str, int]:
-    """Add up what buckets hold and have staked more or less; grants and PROMO have no locks."""
+    """Sum the shares per bucket account. Grants and PROMO are left out: they have no locks."""
     merged = {share.account: share.amount for share in merge(shares)}
     return {
         account: amount
@@ -65,12 +65,12 @@ def changes(shares: Iterable[Share]) -> dict[str, int]:
 
 
 def negative(shares: Iterable[Share]) -> tuple[Share, ...]:
-    """Turn shares round: what goes in goes out."""
+    """Return the shares with negated amounts."""
     return tuple(Share(share.account, -share.amount) for share in shares)
 
 
 def body(bet: Authorization, state: str, payout: int | None) -> BetAnswer:
-    """Show a bet in an answer."""
+    """Build the part of an answer that describes a bet."""
     return BetAnswer(
         authorization_id=bet.authorization_id,
         bet_id=bet.bet_id,
@@ -83,7 +83,7 @@ def body(bet: Authorization, state: str, payout: int | None) -> BetAnswer:
 
 
 def ended(bet: Authorization, payout: int) -> BetEnded:
-    """Show a bet in the events of its end."""
+    """Build the part of an event that describes a closed bet."""
     return BetEnded(
         authorization_id=bet.authorization_id,
         bet_id=bet.bet_id,

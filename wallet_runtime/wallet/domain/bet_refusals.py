@@ -1,4 +1,4 @@
-"""Why a bet is not taken, settled or taken back: every refusal of the three commands."""
+"""The refusals of the three bet commands: authorize, settle and rollback."""
 
 import msgspec
 
@@ -25,12 +25,12 @@ class FurtherWins(Conflict):
 
 
 def refuse_new(pair: ActivePair, code: str, message: str, **details: object) -> Decision:
-    """Refuse a new bet."""
+    """Refuse a new bet (409)."""
     return refuse(AUTHORIZE, pair, 409, code, message, starts_new=True, **details)
 
 
 def refuse_at_once(pair: ActivePair, bet_id: str, state: State) -> Decision | None:
-    """Refuse a bet that is there already, or that its player may not make at all."""
+    """Refuse a bet whose id is in use, and any bet of a blocked player."""
     held = state.authorization
     if held is not None:
         code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else BET_ALREADY_EXISTS
@@ -43,7 +43,7 @@ def refuse_at_once(pair: ActivePair, bet_id: str, state: State) -> Decision | No
 
 
 def refuse_unchosen(pair: ActivePair, provider_type: str) -> Decision:
-    """Refuse a bet whose player has not picked the source that pays it."""
+    """Refuse a bet because the player has not picked the source that pays it."""
     message = (
         f"bets of {provider_type} are paid from one source that the player picks,"
         " and the player has picked none"
@@ -63,13 +63,13 @@ def refuse_scope(
 
 
 def refuse_source(pair: ActivePair, choice: str | None, why: str) -> Decision:
-    """Refuse a bet whose player has picked a source that cannot pay it."""
+    """Refuse a bet because the source that the player picked cannot pay it."""
     message = f"the player's choice cannot pay this bet: {why}"
     return refuse_new(pair, "FUNDING_CHOICE_NOT_ALLOWED", message, choice=choice)
 
 
 def refuse_settled(bet: Authorization, pair: PairReference) -> Decision:
-    """Refuse to settle a bet that is settled with another payout, or is rolled back."""
+    """Refuse to settle a bet that was rolled back, or settled with another payout."""
     if bet.state != "SETTLED":
         message = f"bet {bet.bet_id} is {bet.state}"
         return refuse(SETTLE, pair, 409, "BET_NOT_OPEN", message, starts_new=False, state=bet.state)
@@ -83,7 +83,7 @@ def refuse_settled(bet: Authorization, pair: PairReference) -> Decision:
 
 
 def refuse_gone(bet: Authorization, pair: PairReference, gone: list[str]) -> Decision:
-    """Refuse to take a bet back whose sources the active topology lacks."""
+    """Refuse a rollback because the active topology lacks buckets of the stake."""
     message = (
         f"the active topology has no {', '.join(gone)} to give the stake of bet {bet.bet_id} back"
         " to; nothing was taken back"
@@ -92,7 +92,7 @@ def refuse_gone(bet: Authorization, pair: PairReference, gone: list[str]) -> Dec
 
 
 def refuse_spent(bet: Authorization, pair: PairReference, short: list[str]) -> Decision:
-    """Refuse to take a settled bet back in part, and leave a finding for a person."""
+    """Refuse a rollback because winnings were spent, and record a finding for a person."""
     message = (
         f"winnings of bet {bet.bet_id} are no longer whole in {', '.join(short)};"
         " nothing was taken back"

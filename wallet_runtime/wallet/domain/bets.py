@@ -1,4 +1,4 @@
-"""Authorize, settle and rollback of a bet, the last two by its stored record alone (SPEC 1.3)."""
+"""The bet commands. Settle and rollback follow the stored bet, not today's policy (SPEC 1.3)."""
 
 import msgspec
 from msgspec.structs import astuple
@@ -52,9 +52,9 @@ class AuthorizationNotFound(NotFound):
 
 
 class Authorize(msgspec.Struct, frozen=True):
-    """A provider asks to take a stake (minor units), at a price where it has one.
+    """A provider's request to take a stake in minor units, at a price if the game has one.
 
-    The provider does not say what pays for it.
+    It names no funding source. The policy and the player's choice decide which accounts pay.
     """
 
     provider_id: str
@@ -67,10 +67,7 @@ class Authorize(msgspec.Struct, frozen=True):
 
 
 class Settle(msgspec.Struct, frozen=True):
-    """A provider reports the result: `payout` in major units of the bet's own currency.
-
-    It is "0" for a lost bet.
-    """
+    """A result from a provider: `payout` in major units of the bet's currency, "0" if lost."""
 
     provider_id: str
     bet_id: str
@@ -78,7 +75,7 @@ class Settle(msgspec.Struct, frozen=True):
 
 
 class Rollback(msgspec.Struct, frozen=True):
-    """A provider takes a bet back."""
+    """A provider's request to undo a bet."""
 
     provider_id: str
     bet_id: str
@@ -90,19 +87,19 @@ def authorize_reads(command: Authorize) -> Reads:
 
 
 def settle_reads(command: Settle) -> Reads:
-    """Read the bet, and what is locked of the accounts that its payout may pass."""
+    """Read the bet, and the locked amounts of the player's accounts."""
     return Reads(provider_id=command.provider_id, bet_id=command.bet_id, with_locks=True)
 
 
 def rollback_reads(command: Rollback) -> Reads:
-    """Read the bet, what is left of its winnings, and what is locked."""
+    """Read the bet, the rest of its winnings, and the locked amounts of accounts."""
     return Reads(
         provider_id=command.provider_id, bet_id=command.bet_id, with_winnings=True, with_locks=True
     )
 
 
 def authorize(request: Request, command: Authorize, state: State, pair: ActivePair) -> Decision:
-    """Fix the funding by the active policy and move it from its sources to the open stake."""
+    """Choose the accounts that pay by the active policy, and move the stake out of them."""
     refused = refuse_at_once(pair, command.bet_id, state)
     if refused is not None:
         return refused
@@ -129,7 +126,7 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
 
 
 def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -> Decision:
-    """Close an open stake to HOUSE and pay winnings to the destinations fixed by authorize."""
+    """Move the open stake to HOUSE, and pay the payout to the destinations fixed at authorize."""
     bet = _authorization(state, request)
     pair = bet_parts.pair_of(bet)
     payout = parse_amount(command.payout, bet.currency, zero_allowed=True)
@@ -165,7 +162,7 @@ def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -
 
 
 def rollback(request: Request, command: Rollback, state: State, pair: ActivePair) -> Decision:
-    """Give a stake back to exactly its sources; take a settled bet back whole, or refuse.
+    """Undo a whole bet, or refuse: return its stake, and take back its payout.
 
     An unknown bet leaves a tombstone.
     """
@@ -177,8 +174,8 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
         return unchanged(ROLLBACK, reference, bet_parts.body(bet, bet.state, bet.payout))
     if bet.state == "AUTHORIZED":
         resting, returned = bet_parts.landed(bet.funding, bet, state)
-        # The stake counted where it came from: only money that comes to rest elsewhere changes
-        # locks.
+        # The locks of the sources still include the open stake. Only a share that returns to
+        # another account changes locks.
         moved = locks.relocked(
             state, bet_parts.changes((*bet_parts.negative(bet.funding), *resting))
         )
@@ -187,7 +184,7 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
 
 
 def _take_back(request: Request, bet: Authorization, state: State, pair: ActivePair) -> Decision:
-    """Take a settled bet back whole, or refuse."""
+    """Undo a settled bet whole, or refuse."""
     resting, returned = bet_parts.landed(bet.funding, bet, state)
     if state.further_wins:
         raise FurtherWins(details={"further_wins": format_amount(state.further_wins, bet.currency)})
@@ -195,7 +192,7 @@ def _take_back(request: Request, bet: Authorization, state: State, pair: ActiveP
     if gone:
         return refuse_gone(bet, bet_parts.pair_of(bet), gone)
     paid = bet.payout_shares or ()
-    # Money that went on to PROMO can always be had back. All else has to lie where it was paid to.
+    # PROMO can always pay back. Any other account must still hold all that the bet paid to it.
     short = [
         share.account
         for share in paid
@@ -205,7 +202,7 @@ def _take_back(request: Request, bet: Authorization, state: State, pair: ActiveP
         return refuse_spent(bet, bet_parts.pair_of(bet), short)
     taken = tuple(Leg(share.account, -share.amount, bet.currency) for share in paid)
     house = Leg("HOUSE", (bet.payout or 0) - bet.stake, bet.currency)
-    # A stake whose rolling has lapsed since comes back locked.
+    # A share returns locked if a rolling of its account was canceled or expired after the bet.
     back = bet_parts.changes(resting)
     again = {account: amount for account, amount in back.items() if account in state.lapsed}
     changed = bet_parts.changes((*bet_parts.negative(paid), *resting))
@@ -216,10 +213,7 @@ def _take_back(request: Request, bet: Authorization, state: State, pair: ActiveP
 
 
 def _gone(resting: tuple[Share, ...], pair: ActivePair) -> list[str]:
-    """Return the buckets that the active topology lacks, of those where shares come to rest.
-
-    A share of a completed grant comes to rest in WITHDRAWABLE, not where it came from.
-    """
+    """List the buckets that get a part of the stake back, but are not in the active topology."""
     buckets = [
         share.account for share in resting if share.account != PROMO and not is_grant(share.account)
     ]
@@ -229,7 +223,7 @@ def _gone(resting: tuple[Share, ...], pair: ActivePair) -> list[str]:
 def _refuse_limit(
     command: Authorize, state: State, pair: ActivePair, shares: tuple[Share, ...]
 ) -> Decision | None:
-    """Refuse a bet that takes its round over the limit under bonus."""
+    """Refuse a bet that raises the stakes of its round above `max_bet_under_bonus`."""
     rule = pair.policy.funding[command.provider_type]
     limit = funding.over_round_limit(
         pair.topology, rule, state, shares, command.round_id, command.currency
@@ -303,7 +297,7 @@ def _rolled_back(
 
 
 def _tombstone(request: Request, command: Rollback, state: State, pair: ActivePair) -> Decision:
-    """Remember a rollback that came before its bet, so that the bet is refused when it comes."""
+    """Record a rollback that arrives before its bet, so that the late bet is refused."""
     currency = state.player.currency if state.player else ""
     record = BetOpened(
         authorization_id=str(request.transaction_id),
@@ -355,9 +349,10 @@ def _snapshot(pair: ActivePair, provider_type: str, shares: tuple[Share, ...]) -
 
 
 def _due(bet: Authorization, share: Share, part: int, state: State) -> tuple[Share, ...]:
-    """Return where a share's part of the payout goes.
+    """Return the accounts that receive the payout of one share of the stake.
 
-    Of a locked stake only the surplus leaves its account.
+    Without an active rolling, locked money returns to its account first. Only the rest of the
+    payout goes to the destination `after`.
     """
     before, after = bet.policy_snapshot.destinations[share.account]
     if state.has_active_rolling(share.account):
@@ -375,14 +370,14 @@ def _authorization(state: State, request: Request) -> Authorization:
 
 
 def _choice(command: Authorize, state: State) -> str | None:
-    """Return the player's choice for this provider type; only selection rules read it."""
+    """Return the source that the player picked; only selection rules need to read it."""
     if state.choice is msgspec.UNSET:
         raise ReadMore(Reads(choice_for=command.provider_type))
     return state.choice
 
 
 def _short(pair: ActivePair, command: Authorize, others: tuple[Grant, ...], held: int) -> Decision:
-    """Refuse a bet for its coupons' scope if that alone is the reason, else for lack of funds."""
+    """Refuse for coupon scope if coupons of another scope could pay the rest, else for funds."""
     if held + sum(grant.balance for grant in others) >= command.stake:
         return refuse_scope(pair, command.provider_id, command.provider_type, others)
     available = format_amount(held, command.currency)
@@ -391,9 +386,9 @@ def _short(pair: ActivePair, command: Authorize, others: tuple[Grant, ...], held
 
 
 def _kept(account: str, state: State) -> int:
-    """Return how much of what was paid to an account still lies there.
+    """Return how much of the money that was paid to an account is still there.
 
-    Money that came in later does not replace money that has gone.
+    Money that came in later does not replace spent money.
     """
     held = state.balance(account)
     return min(held, state.low_water.get(account, held))

@@ -1,6 +1,6 @@
-"""Pays a stake and splits a payout: pure arithmetic over a rule and balances.
+"""Splits a stake over the accounts that pay it, and a payout over the same accounts.
 
-The result is the same on every run.
+Pure arithmetic: the same rule and balances always give the same result.
 """
 
 import msgspec
@@ -11,22 +11,22 @@ from wallet_runtime.wallet.domain.state import Share, State, is_grant
 
 
 class SourceNotAllowed(Exception):
-    """The named source is not one the rule allows."""
+    """The funding rule does not allow the named source."""
 
 
 class NotEnough(Exception):
     """The allowed sources hold less than the stake."""
 
     def __init__(self, available: int) -> None:
-        """Say how much the allowed sources hold, in minor units."""
+        """Keep the sum that the allowed sources hold, in minor units."""
         self.available = available
         super().__init__(str(available))
 
 
 class Coupons(msgspec.Struct, frozen=True):
-    """The accounts of the grants that may pay this bet, in the order they are used up.
+    """The accounts of the grants that may pay a bet, in the order of use.
 
-    `before` says whether they pay before the rule's sources.
+    With `pay_first` grants pay before the sources of the rule, else after them.
     """
 
     accounts: tuple[str, ...] = ()
@@ -39,11 +39,10 @@ NO_COUPONS = Coupons()
 def paying_order(
     topology: Topology, rule: FundingRule, coupons: Coupons = NO_COUPONS
 ) -> tuple[str, ...]:
-    """List the accounts that may pay, in order.
+    """List the accounts that may pay a bet, in order.
 
-    Grants pay before or after the rule's sources, withdrawable around both or not at all.
-
-    Points are never among them, whatever a document says.
+    Grants come before or after the sources of the rule. WITHDRAWABLE comes first, last or not at
+    all. Points are never listed, even if a document names them.
     """
     stakeable = [
         code
@@ -66,11 +65,11 @@ def fund(
     source: str | None,
     coupons: Coupons = NO_COUPONS,
 ) -> tuple[Share, ...]:
-    """Take a stake from the accounts that the rule allows, each as far as it reaches, in order.
+    """Take a stake from the allowed accounts in order, from each as much as it holds.
 
-    A selection rule needs `source` (a bucket code, or a grant's account) and is never topped up
-    from another; a combined rule refuses one (`SourceNotAllowed`). Raises `NotEnough` when the
-    accounts together hold less than the stake.
+    A selection rule takes the whole stake from `source`, a bucket code or a grant's account. Raises
+    `SourceNotAllowed` for a source that is not allowed, or for any source under a combined rule.
+    Raises `NotEnough` if the accounts together hold less than the stake.
     """
     accounts = paying_order(topology, rule, coupons)
     if rule.mode == "selection":
@@ -91,7 +90,7 @@ def fund(
 
 
 def is_limited(topology: Topology, rule: FundingRule, state: State, currency: str) -> bool:
-    """Tell whether the player has, or had, bonus money or a coupon, so that a limit may hold."""
+    """Tell whether the rule has a limit and the player has, or had, bonus money or a coupon."""
     limited = rule.max_bet_under_bonus.get(currency, NO_LIMIT) != NO_LIMIT
     return limited and (
         bool(state.grants)
@@ -108,12 +107,10 @@ def over_round_limit(  # noqa: PLR0913
     round_id: str,
     currency: str,
 ) -> int | None:
-    """Return the limit that a bet and the open ones of its round exceed together, or None.
+    """Return the bonus limit if a bet and the open bets of its round together exceed it.
 
-    It counts where bonus money pays a part of any of them.
-
-    The round is read only where bonus money can be a part of it, so that other bets do not pay for
-    the look.
+    The limit applies if bonus money pays a part of any of these bets; otherwise the result is None.
+    The open bets are read only if bonus money is possible, so that other bets need no extra query.
     """
     if not is_limited(topology, rule, state, currency):
         return None
@@ -129,10 +126,7 @@ def over_round_limit(  # noqa: PLR0913
 def over_bonus_limit(
     topology: Topology, rule: FundingRule, shares: tuple[Share, ...], stake: int, currency: str
 ) -> int | None:
-    """Return the limit that stakes with a bonus or grant share exceed together, or None.
-
-    In minor units.
-    """
+    """Return the limit in minor units if stakes with a bonus or grant share exceed it, or None."""
     limit = rule.max_bet_under_bonus.get(currency, NO_LIMIT)
     if limit == NO_LIMIT or not any(_is_bonus(topology, share.account) for share in shares):
         return None
@@ -141,11 +135,9 @@ def over_bonus_limit(
 
 
 def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
-    """Split a payout in proportion to the shares, by largest remainder.
+    """Split a payout in proportion to the shares, by the largest remainder method.
 
-    Ties go to the earlier share.
-
-    The parts always sum to the payout.
+    Ties go to the earlier share. The parts always sum to the payout.
     """
     stake = sum(share.amount for share in shares)
     parts = [payout * share.amount // stake for share in shares]
@@ -158,7 +150,7 @@ def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
 
 
 def by_source(accounts: tuple[str, ...]) -> dict[str, str]:
-    """Name accounts as a player picks them: a bucket by its code, a grant by its account."""
+    """Map the names that a player may pick to accounts: bucket codes, and accounts of grants."""
     return {
         account if is_grant(account) else account.partition("/")[2]: account for account in accounts
     }

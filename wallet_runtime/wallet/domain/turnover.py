@@ -1,4 +1,4 @@
-"""Which bets count as turnover: fixed by authorize, decided once by settle (SPEC 1.5)."""
+"""Decides which bets count as turnover: authorize fixes the rule, settle applies it (SPEC 1.5)."""
 
 from decimal import Decimal
 
@@ -17,9 +17,9 @@ class PriceInvalid(Invalid):
 
 
 def parse_price(text: str) -> str:
-    """Return the one spelling of a price ("1.5" and "1.50" are one).
+    """Return the canonical text of a price: "1.50" becomes "1.5".
 
-    Raise `PriceInvalid` (422) for anything else.
+    Raises `PriceInvalid` (422) for anything else than a price.
     """
     try:
         price = canonical_amount(text)
@@ -33,9 +33,9 @@ def parse_price(text: str) -> str:
 
 
 def counting(rule: TurnoverRule, price: str | None) -> Counting:
-    """Say how a new bet will count.
+    """Return how a new bet counts as turnover.
 
-    One without a price is not left out for its price: not every game has one.
+    The minimum price does not apply to a bet without a price, because not every game has one.
     """
     if (
         price is not None
@@ -47,5 +47,5 @@ def counting(rule: TurnoverRule, price: str | None) -> Counting:
 
 
 def counts(snapshot: PolicySnapshot, stake: int, payout: int) -> bool:
-    """Tell whether a settled bet counts."""
+    """Tell whether a settled bet counts as turnover."""
     return snapshot.counts == "always" or (snapshot.counts == "unless_push" and payout != stake)

@@ -1,9 +1,9 @@
-"""Wins beside a bet's payout: without a stake, and further ones on a settled bet (SPEC 1.3).
+"""Wins in addition to a bet's payout: from a campaign, or on a settled bet (SPEC 1.3).
 
-HOUSE pays them once per transaction of the provider. A win without a stake (free rounds,
-tournaments) is drawn on a campaign that a person of the back office has made. A further win (a
-jackpot) belongs to the bet of its round and goes where that bet's winnings go. Either is taken back
-whole or not at all.
+HOUSE pays a win once per transaction of the provider. A win without a stake (free rounds,
+tournaments) is paid from a campaign that the back office created. A further win (a jackpot) belongs
+to a settled bet and goes to the destinations of its winnings. A win is reversed whole or not at
+all.
 """
 
 from datetime import datetime
@@ -68,7 +68,7 @@ class TieInvalid(Invalid):
 
 
 class Pay(msgspec.Struct, frozen=True):
-    """A provider reports a win (minor units): from a campaign, or on a bet of a round."""
+    """A win that a provider reports, in minor units: from a campaign, or on a bet of a round."""
 
     provider_id: str
     provider_type: str
@@ -81,14 +81,14 @@ class Pay(msgspec.Struct, frozen=True):
 
 
 class Reverse(msgspec.Struct, frozen=True):
-    """A provider takes a win back."""
+    """A provider's request to reverse a win."""
 
     provider_id: str
     transaction_id: str
 
 
 class NewCampaign(msgspec.Struct, frozen=True):
-    """A campaign that a person makes (minor units)."""
+    """A campaign to create, with amounts in minor units."""
 
     campaign_code: str
     provider_id: str
@@ -117,7 +117,8 @@ def reverse_reads(command: Reverse) -> Reads:
 def pay(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
     """Pay a win once.
 
-    The same transaction again moves nothing, and another payload under it is refused.
+    A repeat of the same transaction moves no money. A different win under the same transaction id
+    is refused.
     """
     if state.win is not None:
         return _again(request, command, state.win, pair)
@@ -127,7 +128,7 @@ def pay(request: Request, command: Pay, state: State, pair: ActivePair) -> Decis
 
 
 def reverse(request: Request, command: Reverse, state: State, pair: ActivePair) -> Decision:
-    """Take a win back whole, or refuse where what it paid no longer lies where it was paid to."""
+    """Reverse a whole win, or refuse if an account no longer holds its share of the win."""
     win = state.win
     if win is None or win.player_id != str(request.player_id):
         raise WinNotFound
@@ -179,7 +180,7 @@ def _again(request: Request, command: Pay, win: Win, pair: ActivePair) -> Decisi
 
 
 def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
-    """Pay from a campaign, as winnings of the source that the policy names."""
+    """Pay a win to the destination of the source that the policy names for campaigns."""
     campaign = state.campaign
     if campaign is None or campaign.provider_id != command.provider_id:
         raise CampaignNotFound
@@ -202,9 +203,9 @@ def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePai
 
 
 def _on_a_bet(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
-    """Pay where the bet's winnings go, in the proportion of its sources.
+    """Pay a further win to the destinations of the bet, in proportion to its sources.
 
-    Locked sources count too, because their stake has come back.
+    Settlement has already returned locked stakes, so no part of the win is held back for them.
     """
     bet = state.authorization
     if bet is None or bet.player_id != str(request.player_id):
