@@ -1,9 +1,9 @@
-"""Adjustment of one account against ADJ, by two persons (SPEC 1.3).
+"""Corrections of one account's balance against the counter-account ADJ (SPEC 1.3).
 
-One asks for it with a reason, another applies it.
+One person requests an adjustment with a reason. Another person applies it.
 
-The database holds it too: no ADJ leg without an adjustment that is applied with it, exactly as
-asked for, by two persons.
+The database enforces this, too: it refuses an ADJ leg unless the same command applies a requested
+adjustment of the same account and amount, decided by a second person.
 """
 
 from typing import Literal
@@ -49,7 +49,7 @@ class SamePerson(Forbidden):
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """An amount (minor units, more than zero) to add to or take from an account.
+    """A request to credit or debit an account by `amount` minor units (more than zero).
 
     The account is `CASH/AVAILABLE` or a bucket code.
     """
@@ -63,14 +63,14 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Decide(msgspec.Struct, frozen=True):
-    """A second person's decision over an adjustment."""
+    """One person's decision to apply or reject an adjustment."""
 
     adjustment_id: str
     decided_by: Person
 
 
 def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decision:
-    """Record what one person wants corrected, and why; nothing moves yet."""
+    """Record the adjustment that one person requests, and the reason. No money moves yet."""
     signed = command.amount if command.direction == "credit" else -command.amount
     record = AdjustmentAsked(
         account=_account(pair, command.account),
@@ -96,9 +96,9 @@ def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decis
 
 
 def approve(request: Request, command: Decide, state: State, pair: ActivePair) -> Decision:
-    """ADJ <-> the account, exactly as asked for.
+    """Apply an adjustment exactly as requested: move its amount between ADJ and the account.
 
-    A debit that the account cannot bear is refused and stays asked for.
+    A debit above the balance is refused, and the adjustment stays requested.
     """
     wanted = _named(request, state)
     if _is_same(Person(wanted.requested_by, wanted.requested_key), command.decided_by):
@@ -144,7 +144,7 @@ def approve(request: Request, command: Decide, state: State, pair: ActivePair) -
 
 
 def reject(request: Request, command: Decide, state: State, pair: ActivePair) -> Decision:
-    """Close what was asked for without moving anything; whoever asked may do this too."""
+    """Close a requested adjustment without moving money. Its requester may do so, too."""
     wanted = _named(request, state)
     if wanted.state != "REQUESTED":
         return _again(REJECT, wanted, pair, "REJECTED")

@@ -1,4 +1,4 @@
-"""Bonuses: PROMO -> a bonus bucket with its rolling, and back (SPEC 1.3)."""
+"""Bonuses: paid from PROMO into a bonus bucket under a rolling, and taken back (SPEC 1.3)."""
 
 from decimal import Decimal
 
@@ -49,9 +49,9 @@ class BonusNotFound(NotFound):
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """A bonus to give (minor units).
+    """A bonus to issue: its bucket, an amount in minor units, and the reference of its cause.
 
-    What for, and the most that its rolling may release (None: all it has become).
+    `max_release` is the most that its rolling may release; None is no limit.
     """
 
     bucket: str
@@ -62,13 +62,13 @@ class Issue(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """The bonus to take back; the amount is the one it was issued with."""
+    """A bonus to reverse or expire. Its amount is stored with the bonus."""
 
     bonus_id: str
 
 
 def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> Decision:
-    """PROMO -> the bonus bucket, once per reference; the rolling comes in the same command."""
+    """Pay a bonus from PROMO into a bonus bucket, once per reference, and open its rolling."""
     bucket = _bonus_bucket(pair, command.bucket)
     used = refuse_used(ISSUE, command.reference, state, pair)
     if used is not None:
@@ -110,11 +110,11 @@ def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> D
 
 
 def reverse(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
-    """Take a bonus back to PROMO whole, or refuse.
+    """Return a whole bonus to PROMO, or refuse.
 
-    It refuses when a part was ever spent, released or transferred, or is staked.
+    It is refused if a part was ever spent, released or transferred, or is staked.
 
-    What was won with it stays in the bucket. A refill by other money does not make a spent bonus
+    Winnings from the bonus stay in the bucket. Money that came in later does not make a spent bonus
     whole again.
     """
     bonus = _named(request, state)
@@ -129,7 +129,7 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
             " nothing was taken back"
         )
         return refuse(REVERSE, pair, 409, "BONUS_SPENT", message, starts_new=False, untouched=left)
-    # An earlier bonus of the bucket that lapsed is taken back with the last rolling.
+    # The locked rest of an earlier, expired bonus is taken back with the bucket's last rolling.
     lapsed = (
         0
         if state.has_active_rolling(bonus.account, besides=bonus.rolling_id)
@@ -140,12 +140,12 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
 
 
 def expire(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
-    """Take the rest of a bonus back to PROMO.
+    """Return the rest of a bonus to PROMO.
 
-    With the bucket's last rolling that is all that it holds, else the bonus at most.
+    While the bucket has other active rollings, at most the amount of the bonus is taken.
 
-    The part that completed rollings of the bucket have earned is released with the last one: it was
-    waiting for it.
+    With the last rolling, the bucket is emptied: the part that completed rollings have earned is
+    released to WITHDRAWABLE, and the rest returns to PROMO.
     """
     bonus = _named(request, state)
     refused = _refuse_end(EXPIRE, bonus, state, pair, "EXPIRED")
@@ -175,9 +175,9 @@ def expire(request: Request, command: End, state: State, pair: ActivePair) -> De
 
 
 def _cap(command: Issue, pair: ActivePair) -> int | None:
-    """Return the lower of the campaign's cap and the policy's, which is rounded down.
+    """Return the lower of the command's cap and the policy's cap, in minor units.
 
-    None without either.
+    The policy's cap is rounded down. None is no limit.
     """
     multiple = pair.policy.rolling.bonus_cap.get(command.bucket)
     caps = [] if multiple is None else [int(command.amount * Decimal(multiple))]
@@ -225,7 +225,7 @@ def _ended(  # noqa: PLR0913
 
 
 def _passed_on(bonus: Bonus, state: State) -> tuple[ObligationChanged, ...]:
-    """Let what waits for the bonus's rolling wait for another one of its bucket."""
+    """Add the earned amount of the bonus's rolling to another rolling of its bucket."""
     owed = _owed(bonus, state)
     others = tuple(o for o in state.obligations if o.account == bonus.account and o is not owed)
     return () if owed is None else pass_earned_on(owed, others)

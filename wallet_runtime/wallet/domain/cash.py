@@ -31,7 +31,7 @@ REQUEST, APPROVE, REJECT, MARK_PAID = (
 )
 CANCEL, PAYOUT_FAILED = "WITHDRAW_CANCEL", "WITHDRAW_PAYOUT_FAILED"
 REVIEWED = ("approved", "rejected")
-# state -> where it may go; the same state again is a no-op, anything else is illegal.
+# The next states that are allowed from each state. A repeat of the same state is a no-op.
 TRANSITIONS = {
     "requested": ("approved", "rejected", "canceled"),
     "approved": ("paid", "payout_failed"),
@@ -51,7 +51,7 @@ class TransactionNotFound(NotFound):
 
 
 class Deposit(msgspec.Struct, frozen=True):
-    """A deposit that the PSP has captured (minor units), and its normal bucket, if any."""
+    """A deposit that the PSP has captured, in minor units. Without a bucket it stays in cash."""
 
     amount: int
     currency: str
@@ -60,14 +60,14 @@ class Deposit(msgspec.Struct, frozen=True):
 
 
 class Withdraw(msgspec.Struct, frozen=True):
-    """An amount (minor units) to move towards the player's own account."""
+    """An amount in minor units to move from WITHDRAWABLE to cash, or to pay out of cash."""
 
     amount: int
     currency: str
 
 
 class ToBucket(msgspec.Struct, frozen=True):
-    """An amount of cash (minor units) to move into a normal bucket."""
+    """An amount of cash in minor units to move into a normal bucket."""
 
     amount: int
     currency: str
@@ -75,14 +75,18 @@ class ToBucket(msgspec.Struct, frozen=True):
 
 
 class Review(msgspec.Struct, frozen=True):
-    """A decision over a requested or approved withdrawal, by whom."""
+    """A change of a withdrawal's state, and the caller that makes the change."""
 
     transaction_id: str
     reviewed_by: str
 
 
 def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) -> Decision:
-    """PSP -> cash available, then cash -> the named bucket, whose rolling the policy asks for."""
+    """Book a captured deposit from PSP to available cash.
+
+    If the command names a bucket, move the money on into it, and open the rolling that the policy
+    requires.
+    """
     bucket = None if command.bucket is None else _normal_bucket(pair, command.bucket)
     money = command.currency
     captured = (Leg("PSP", -command.amount, money), Leg(CASH_AVAILABLE, command.amount, money))
@@ -114,9 +118,9 @@ def deposit(request: Request, command: Deposit, state: State, pair: ActivePair) 
 
 
 def to_bucket(request: Request, command: ToBucket, state: State, pair: ActivePair) -> Decision:
-    """Move available cash to the named bucket, whose rolling the policy asks for.
+    """Move available cash into the named bucket, and open the rolling that the policy requires.
 
-    It is a deposit of money that was captured before.
+    The cash was deposited by an earlier command.
     """
     bucket = _normal_bucket(pair, command.bucket)
     if _blocked(state):
@@ -143,7 +147,7 @@ def to_bucket(request: Request, command: ToBucket, state: State, pair: ActivePai
 
 
 def to_cash(request: Request, command: Withdraw, state: State, pair: ActivePair) -> Decision:
-    """WITHDRAWABLE -> cash available."""
+    """Move money from WITHDRAWABLE to available cash."""
     if _blocked(state):
         return _refuse_blocked(TO_CASH, pair)
     account = pair.topology.account(pair.topology.withdrawable.code)
@@ -174,7 +178,7 @@ def to_cash(request: Request, command: Withdraw, state: State, pair: ActivePair)
 def request_withdrawal(
     request: Request, command: Withdraw, state: State, pair: ActivePair
 ) -> Decision:
-    """Cash available -> pending, and a withdrawal that waits for review."""
+    """Move available cash to pending cash, and open a withdrawal that waits for review."""
     if _blocked(state):
         return _refuse_blocked(REQUEST, pair)
     free = state.cash.available if state.cash else 0
@@ -208,27 +212,27 @@ def request_withdrawal(
 
 
 def approve(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
-    """Allow the payout, by a person's decision; no money moves yet."""
+    """Approve a requested withdrawal. Its money stays in pending cash until it is paid."""
     return _move(request, command, state, pair, APPROVE, "approved", ())
 
 
 def reject(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
-    """Pending -> available again."""
+    """Reject a requested withdrawal, and return its money to available cash."""
     return _move(request, command, state, pair, REJECT, "rejected", (CASH_PENDING, CASH_AVAILABLE))
 
 
 def mark_paid(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
-    """Pending -> PSP: the money has left."""
+    """Record that the PSP has paid a withdrawal: move its money from pending cash to PSP."""
     return _move(request, command, state, pair, MARK_PAID, "paid", (CASH_PENDING, "PSP"))
 
 
 def cancel(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
-    """Pending -> available again, at the player's request, before any approval."""
+    """Cancel a withdrawal for its player before approval. The money returns to available cash."""
     return _move(request, command, state, pair, CANCEL, "canceled", (CASH_PENDING, CASH_AVAILABLE))
 
 
 def fail_payout(request: Request, command: Review, state: State, pair: ActivePair) -> Decision:
-    """Pending -> available again: the PSP could not pay an approved withdrawal out."""
+    """Record that the PSP could not pay a withdrawal. The money returns to available cash."""
     return _move(
         request,
         command,
@@ -296,7 +300,7 @@ def _paid_event(request: Request, held: CashTransaction) -> tuple[OutboxEvent, .
 
 @dataclass(frozen=True, slots=True)
 class _PaidIn:
-    """The records of cash that goes into a bucket."""
+    """The records of a payment from cash into a bucket."""
 
     legs: tuple[Leg, ...] = ()
     transfers: tuple[TransferRecord, ...] = ()

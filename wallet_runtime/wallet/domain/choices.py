@@ -1,4 +1,4 @@
-"""Sources that a player may pick to pay bets: one under a selection rule, else none (SPEC 1.3)."""
+"""The player's choice of the source that pays bets under a selection rule (SPEC 1.3)."""
 
 from typing import Any
 
@@ -17,19 +17,16 @@ class SourceInvalid(Invalid):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The source that pays bets of one provider type.
-
-    It is a bucket code, or `GRANT/<grant_id>`.
-    """
+    """The source that pays bets of one provider type: a bucket code or `GRANT/<grant_id>`."""
 
     provider_type: str
     source: str
 
 
 def allowed(provider_type: str, state: State, pair: ActivePair) -> tuple[str, ...]:
-    """List the sources that the player may pick today.
+    """List the sources that the player may pick now; none if the rule is not a selection.
 
-    A coupon counts where any provider of the type takes it.
+    A coupon is listed if at least one provider of the type accepts it.
     """
     rule = pair.policy.funding[provider_type]
     if rule.mode != "selection":
@@ -46,7 +43,7 @@ def allowed(provider_type: str, state: State, pair: ActivePair) -> tuple[str, ..
 
 
 def confirm(choice: Choice, state: State, pair: ActivePair) -> None:
-    """Refuse (422) a source that the active rule does not let the player pick."""
+    """Raise `SourceInvalid` (422) if the active rule does not allow the picked source."""
     sources = allowed(choice.provider_type, state, pair)
     if not sources:
         raise SourceInvalid(
@@ -61,7 +58,7 @@ def confirm(choice: Choice, state: State, pair: ActivePair) -> None:
 
 
 def show(kept: dict[str, str], state: State, pair: ActivePair) -> list[dict[str, Any]]:
-    """Show per provider type its mode, the sources allowed today, and the choice."""
+    """Return for each provider type its mode, the allowed sources, and the player's choice."""
     return [
         {
             "provider_type": provider_type,

@@ -1,7 +1,6 @@
-"""Coupon grants: rows with a balance and a scope each, never one balance (SPEC 1.3, A8).
+"""Coupon grants: each is a row with its own balance and scope, never added up (SPEC 1.3, A8).
 
-A grant is named by its coupon log id. Its worth stands in its own row; no later command brings an
-amount.
+Commands name a grant by its coupon log id. After issue, amounts come from the grant's row alone.
 """
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -66,9 +65,9 @@ class GrantNotFound(NotFound):
 
 
 class Issue(msgspec.Struct, frozen=True):
-    """A coupon that promotion gives: its amount in minor units, its scope, and when it lapses.
+    """A coupon to issue: an amount in minor units, its scope, and when it expires.
 
-    The time is ISO 8601 with an offset; None never lapses.
+    `expires_at` is ISO 8601 with an offset; None never expires.
     """
 
     coupon_log_id: str
@@ -79,15 +78,15 @@ class Issue(msgspec.Struct, frozen=True):
 
 
 class Close(msgspec.Struct, frozen=True):
-    """The coupon to reverse or to expire, whole; the amount is the grant row's own (A8-5)."""
+    """A coupon to reverse or expire whole. The amount comes from the grant's row (A8-5)."""
 
     coupon_log_id: str
 
 
 def read_scope(scope: Scope) -> Scope:
-    """Return the scope with its providers in order and once each.
+    """Return the scope with sorted and unique provider ids.
 
-    Raises `ScopeInvalid` for a scope that names no game.
+    Raises `ScopeInvalid` for unknown providers, and if provider ids are missing or out of place.
     """
     unknown = [provider for provider in scope.provider_ids if provider not in PROVIDERS]
     if (scope.kind == "provider") != bool(scope.provider_ids) or unknown:
@@ -108,30 +107,30 @@ def covers(scope: Scope, provider_id: str, provider_type: str) -> bool:
 
 
 def usable(grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
-    """Return the grants that may be staked at all: active, and not past their time."""
+    """Return the grants that may be staked: active, and not past their expiry."""
     return tuple(grant for grant in grants if grant.state == "ACTIVE" and not grant.lapsed)
 
 
 def split_by_scope(
     grants: tuple[Grant, ...], provider_id: str, provider_type: str
 ) -> tuple[tuple[Grant, ...], tuple[Grant, ...]]:
-    """Part the usable grants into those whose scope covers a bet, and the others."""
+    """Split the usable grants into those whose scope covers the bet, and the others."""
     fitting = tuple(g for g in usable(grants) if covers(g.scope, provider_id, provider_type))
     return fitting, tuple(grant for grant in usable(grants) if grant not in fitting)
 
 
 def winnings(rule: CouponRule, provider_type: str) -> Destination:
-    """Return where winnings of a grant go for this provider type."""
+    """Return the destination of a grant's winnings; the default is the grant itself."""
     return rule.winnings.get(provider_type, ITSELF)
 
 
 def issue(
     request: Request, command: Issue, state: State, pair: ActivePair, *, lapsed: bool = False
 ) -> Decision:
-    """PROMO -> a grant of its own, with the rolling that the policy asks for (A8-2).
+    """Pay a coupon from PROMO into a new grant, and open the rolling of the policy (A8-2).
 
-    `lapsed` says that its time is over as it is asked for; a repeat is answered before anybody
-    looks.
+    With `lapsed` the expiry has passed, and the coupon is refused. A repeated request gets its
+    stored answer without this check.
     """
     refused = _refuse_issue(command, state, pair, lapsed=lapsed)
     if refused is not None:
@@ -204,7 +203,7 @@ def _issued_body(command: Issue, grant_id: str, rolling_id: str) -> CouponAnswer
 
 
 def reverse(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
-    """Take a grant back to PROMO, whole; refused while accepted bets hold a part of it."""
+    """Return a whole grant to PROMO. Refused while open bets hold a part of it."""
     grant = _named(request, state)
     staked = state.staked_on(grant.account)
     if grant.state == "ACTIVE" and staked:
@@ -218,7 +217,7 @@ def reverse(request: Request, command: Close, state: State, pair: ActivePair) ->
 
 
 def expire(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
-    """Take a lapsed grant back to PROMO; what open bets hold of it follows when they close."""
+    """Return a lapsed grant to PROMO. The part in open bets follows when these bets close."""
     grant = _named(request, state)
     if grant.state == "ACTIVE" and not grant.lapsed:
         message = (
@@ -230,10 +229,10 @@ def expire(request: Request, command: Close, state: State, pair: ActivePair) -> 
 
 
 def complete(request: Request, owed: Obligation, state: State, pair: ActivePair) -> Decision:
-    """Release exactly the grant that this rolling was made for to WITHDRAWABLE (A8-3 to A8-5).
+    """Release the grant of this rolling, and only this grant, to WITHDRAWABLE (A8-3 to A8-5).
 
-    Raises `GrantNotFound` where that grant is not there to be released: no other grant, rolling or
-    balance takes its place.
+    Raises `GrantNotFound` if the grant of an active rolling is missing or not active. No other
+    grant, rolling or balance takes its place.
     """
     grant = state.grant(owed.account)
     if owed.state == "ACTIVE" and (grant is None or grant.state != "ACTIVE"):
@@ -255,10 +254,10 @@ def complete(request: Request, owed: Obligation, state: State, pair: ActivePair)
 
 
 def landing(account: str, state: State, withdrawable: str) -> tuple[str, ...]:
-    """Return the accounts that money returning to `account` passes, the last of which keeps it.
+    """Return the accounts that money for `account` passes through; the last one keeps the money.
 
-    A bucket or an active grant keeps it. From an expired or reversed grant it goes on to PROMO, and
-    instead of a completed grant `withdrawable` gets it. Raises `GrantNotFound`.
+    A bucket or an active grant keeps it. An expired or reversed grant passes it on to PROMO. For a
+    completed grant `withdrawable` receives it. Raises `GrantNotFound`.
     """
     if not is_grant(account):
         return (account,)
@@ -284,7 +283,7 @@ def _take_back(
     pair: ActivePair,
     target: Literal["REVERSED", "EXPIRED"],
 ) -> Decision:
-    """Close a grant and its rolling; a grant that was closed this way before stays as it is."""
+    """Close a grant and its rollings. A grant that was closed this way before stays as it is."""
     taken = grant.balance if grant.state == "ACTIVE" else 0
     body = CouponEndAnswer(
         grant_id=grant.grant_id,
@@ -326,9 +325,9 @@ def _take_back(
 def _required(  # noqa: PLR0913
     request: Request, command: Issue, grant_id: str, rolling_id: str, multiplier: str, required: int
 ) -> OutboxEvent:
-    """Ask for turnover.
+    """Build the event that requires turnover for a new grant.
 
-    The grant is the rolling's funding source, so that only its own stakes count for it.
+    The event names the grant as funding source, so that only stakes from this grant count.
     """
     types = {PROVIDERS[provider] for provider in command.scope.provider_ids} or set(
         TYPES_OF_SCOPE.get(command.scope.kind, ())
@@ -380,7 +379,7 @@ def _completed_body(owed: Obligation, released: int, currency: str) -> RollingAn
 
 
 def _cap(command: Issue, rule: CouponRule) -> int | None:
-    """Return the most that completion may release, rounded down; None for all."""
+    """Return the most that completion releases, in minor units, rounded down; None is no limit."""
     multiple = rule.release_cap.get(command.scope.kind)
     if multiple is None:
         return None

@@ -1,9 +1,9 @@
-"""Points: awarded, turned into money at the topology's rate, expired.
+"""Points: awarded, exchanged for money at the topology's rate, or expired.
 
-They can neither be bet nor withdrawn (GATE-7).
+Points can be neither bet nor withdrawn (GATE-7).
 
-They are a currency of their own (PTS, whole), with counter-accounts of their own, so that they are
-conserved apart from money.
+Points are a currency of their own (PTS, whole numbers) with their own counter-accounts, so that
+conservation is checked apart from money.
 """
 
 import msgspec
@@ -31,9 +31,9 @@ class PointsTargetInvalid(Invalid):
 
 
 class Points(msgspec.Struct, frozen=True):
-    """How many points to award or to let expire, and what for.
+    """A number of points to award or expire, and the reference of the cause.
 
-    The reference of an award is used once. Many expiries may share one.
+    The reference of an award may be used once. Many expiries may share a reference.
     """
 
     points: int
@@ -41,14 +41,14 @@ class Points(msgspec.Struct, frozen=True):
 
 
 class PointsTransfer(msgspec.Struct, frozen=True):
-    """How many points to turn into money of which bucket."""
+    """A number of points to exchange for money, and the bucket that receives the money."""
 
     points: int
     target: str
 
 
 def award(request: Request, command: Points, state: State, pair: ActivePair) -> Decision:
-    """ISSUED -> the points bucket, once per reference."""
+    """Move points from ISSUED to the points bucket, once per reference."""
     refused = refuse_used(AWARD, command.reference, state, pair)
     if refused is not None:
         return refused
@@ -57,7 +57,7 @@ def award(request: Request, command: Points, state: State, pair: ActivePair) -> 
 
 
 def expire(request: Request, command: Points, state: State, pair: ActivePair) -> Decision:
-    """Points bucket -> EXPIRED; whole or refused, the refusal says how many are held."""
+    """Move points from the points bucket to EXPIRED, or refuse if the player holds fewer."""
     held = _held(state, pair)
     if held < command.points:
         return _short(EXPIRE, pair, held, starts_new=False)
@@ -65,9 +65,9 @@ def expire(request: Request, command: Points, state: State, pair: ActivePair) ->
 
 
 def transfer(request: Request, command: PointsTransfer, state: State, pair: ActivePair) -> Decision:
-    """Points -> REDEEMED, and PROMO -> the target at the topology's rate, with its rolling.
+    """Exchange points for money in the target bucket, and open the rolling of the policy.
 
-    Exact, or refused.
+    Refused unless the points are worth a whole number of minor units.
     """
     target, rate = _target(pair, command.target)
     assert state.player is not None
@@ -90,7 +90,7 @@ def transfer(request: Request, command: PointsTransfer, state: State, pair: Acti
 def _worth(
     command: PointsTransfer, target: Bucket, rate: PointsTarget, currency: str, pair: ActivePair
 ) -> int | Decision:
-    """Convert the points, minor units; or refuse where the topology has no exact amount."""
+    """Convert points to minor units, or refuse if there is no rate or no exact amount."""
     minor_units = rate.minor_units_per_point.get(currency)
     if minor_units is None:
         offered = sorted(rate.minor_units_per_point)
