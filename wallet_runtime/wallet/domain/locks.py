@@ -1,10 +1,9 @@
 """Locked money: only its winnings become withdrawable (SPEC 1.5).
 
-Its rolling ended otherwise than by turnover.
+Money is locked when its rolling ends without its turnover.
 
-How much of an account is locked is a figure of its own, beside the balance. It counts what open
-bets hold of the account, too: a stake that comes back was locked and is locked. What is lost is
-locked no longer.
+The locked amount of an account is stored beside its balance. It includes locked money in open bets,
+because a stake that returns stays locked. Lost money is unlocked.
 """
 
 from collections.abc import Mapping
@@ -17,27 +16,27 @@ Locks = tuple[LockChange, ...]
 
 
 def unlocked(state: State, account: str) -> int:
-    """Return what of a balance may leave.
+    """Return the part of a balance that may leave the account.
 
-    What is locked may as well lie in open stakes: money of one account is all alike.
+    Money of one account is all alike, so locked money is assumed to lie in open stakes first.
     """
     locked, balance = state.locked_on(account), state.balance(account)
     return min(balance, max(0, balance + state.staked_on(account) - locked)) if locked else balance
 
 
 def lock_share(state: State, owed: Obligation) -> Locks:
-    """Lock the part of an account that a closed rolling stood for, rounded up.
+    """Lock the part of an account that belongs to a closed rolling, rounded up.
 
-    The rest is other rollings' or was earned.
+    The rest belongs to other rollings, or was earned by completed ones.
     """
     share = _free(state, owed.account) - _others_part(state, owed)
     return (LockChange(owed.account, share),) if share else ()
 
 
 def earned_part(state: State, owed: Obligation) -> int:
-    """Return what completed rollings have earned of an account whose last rolling is closed.
+    """Return the part of the account of `owed` that completed rollings have earned.
 
-    0 while another one is active.
+    It is 0 while another rolling of the account is active.
     """
     if state.has_active_rolling(owed.account, besides=owed.rolling_id):
         return 0
@@ -59,17 +58,16 @@ def _others_part(state: State, owed: Obligation) -> int:
 
 
 def moved(state: State, source: str, target: str, amount: int) -> Locks:
-    """Move locked money along where an amount takes more than what is unlocked."""
+    """Return the lock changes of a transfer: unlocked money moves first, then locked money."""
     part = min(state.locked_on(source), max(0, amount - unlocked(state, source)))
     return relocked(state, {source: -amount, target: amount}, {source: -part, target: part})
 
 
 def relocked(state: State, changes: Mapping[str, int], added: Mapping[str, int] = NOTHING) -> Locks:
-    """Return the changes of locks by a command.
+    """Return the lock changes of a command that locks the amounts `added` per account.
 
-    That is `added`, but never more than an account holds and has staked after it.
-
-    `changes` says per account how much more, or less, it holds and has staked then.
+    `changes` is the change of balance plus open stakes per account. Afterwards no account has more
+    locked than it holds and has staked.
     """
     locks = []
     for account in dict.fromkeys((*changes, *added)):

@@ -1,4 +1,4 @@
-"""Turnover that money owes before it is withdrawable: asked for, ended, released (SPEC 1.5)."""
+"""Rolling obligations: how the wallet opens, ends and releases them (SPEC 1.5)."""
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
@@ -26,11 +26,11 @@ Ended = Literal["CANCELED", "EXPIRED"]
 
 
 class Turnover(msgspec.Struct, frozen=True):
-    """Turnover to ask for money that came into a bucket (minor units).
+    """Turnover to require for money that came into a bucket (amounts in minor units).
 
-    `multiplier` times the amount, rounded up, is required; `cap` is the most that completing it
-    will release. `beside` names rollings whose open turnover counts toward it: it then asks only
-    for what these do not ask for already.
+    The required turnover is `amount` times `multiplier`, rounded up. `cap` is the most that
+    completion releases. The open turnover of the rollings in `beside` counts toward it, so that
+    only the difference is required in addition.
     """
 
     bucket: Bucket
@@ -44,9 +44,9 @@ class Turnover(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Required:
-    """The records that ask for turnover.
+    """The records that require turnover.
 
-    All of it is empty where a policy asks for none.
+    All are empty if the policy requires none.
     """
 
     rolling_id: str | None = None
@@ -85,9 +85,9 @@ def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Re
 
 
 def revoked(request: Request, rolling_id: str, state: Ended, index: int = 0) -> OutboxEvent:
-    """Tell rolling_worker that what a rolling was for has been taken back.
+    """Build the event that tells rolling_worker to end a rolling as CANCELED or EXPIRED.
 
-    It ends as CANCELED or EXPIRED without completion.
+    The wallet has taken back the money under this rolling.
     """
     payload = RollingRevoked(rolling_id, state, str(request.transaction_id))
     return event(request, payload, index)
@@ -96,9 +96,9 @@ def revoked(request: Request, rolling_id: str, state: Ended, index: int = 0) -> 
 def release(
     source: str, target: str, held: int, cap: int | None, currency: str
 ) -> tuple[int, tuple[Leg, ...]]:
-    """Move what an account holds to `target`, and what exceeds the cap to PROMO.
+    """Move `held` from `source` to `target`; the part above the cap goes to PROMO.
 
-    Return what was released, and the legs.
+    Return the released amount and the legs.
     """
     released = held if cap is None else min(held, cap)
     legs = (
@@ -112,20 +112,20 @@ def release(
 def release_record(
     request: Request, source: str, target: str, released: int
 ) -> tuple[TransferRecord, ...]:
-    """Record what a release made withdrawable; nothing where nothing became so."""
+    """Return the transfer record of a release; empty if nothing was released."""
     if not released:
         return ()
     return (TransferRecord(str(request.transaction_id), "RELEASE", source, target, released),)
 
 
 def pass_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[ObligationChanged, ...]:
-    """Let a completed rolling count for its bucket's release, with its amount and its cap.
+    """Add the amount and cap of a completed rolling to another active rolling of its bucket.
 
-    The release comes with the last of `others`.
+    The bucket is released when the last of `others` completes.
 
-    Caps of one release add up. Money without a cap cannot be told apart from money with one, so one
-    rolling without a cap lifts the cap of the whole bucket. The heir is the same on every run, in
-    whatever order the database lists rollings.
+    Caps of one release add up. Money with a cap and money without one mix in the bucket, so one
+    rolling without a cap removes all caps of the bucket. The heir does not depend on the order in
+    which the database lists rollings.
     """
     heir = _heir(others)
     inherited = ObligationChanged(heir.rolling_id, earned=heir.earned + owed.weight)
@@ -142,7 +142,7 @@ def pass_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[Obligatio
 def pass_earned_on(
     owed: Obligation, others: tuple[Obligation, ...]
 ) -> tuple[ObligationChanged, ...]:
-    """Let what waits for a rolling that ended otherwise wait for another one of its bucket."""
+    """Add the earned amount of a canceled or expired rolling to another one of its bucket."""
     if not owed.earned or not others:
         return ()
     heir = _heir(others)
@@ -152,7 +152,7 @@ def pass_earned_on(
 def refuse_open_turnover(
     command: str, owed: Obligation, open_turnover: int, currency: str, pair: ActivePair
 ) -> Decision:
-    """Refuse a release whose turnover the settled bets cannot have reached (ADR 20)."""
+    """Refuse a release because the settled bets do not reach the required turnover (ADR 20)."""
     left = format_amount(open_turnover, currency)
     message = (
         f"settled bets leave at least {left} {currency} of {owed.account} to be turned over;"

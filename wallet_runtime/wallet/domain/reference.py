@@ -1,6 +1,6 @@
 """References of awards and bonuses.
 
-Each is used once per brand and command, whoever sends it (SPEC 1.3).
+A reference may be used once per brand and command, by any caller (SPEC 1.3).
 """
 
 import msgspec
@@ -11,11 +11,11 @@ from wallet_runtime.wallet.domain.state import ActivePair, State
 
 
 def refuse_used(command: str, reference: str, state: State, pair: ActivePair) -> Decision | None:
-    """Refuse (409) a reference that was used before, also for the same player and amount.
+    """Refuse (409) a reference that was used before, even for the same player and amount.
 
-    None for a new one.
+    The result is None for a new reference.
 
-    The first sender repeats the request under its own key to get the first answer.
+    A caller that wants the first answer again has to repeat the first request with its request id.
     """
     if state.reference is msgspec.UNSET:
         raise ReadMore(Reads(reference_of=command, reference=reference))

@@ -1,6 +1,6 @@
-"""The end of a rolling at the wallet: completed, its account's money becomes withdrawable.
+"""The end of a rolling at the wallet (SPEC 1.5).
 
-Closed, a bonus is lost (SPEC 1.5).
+Completion releases the money of the account. A canceled or expired rolling takes a bonus back.
 """
 
 from typing import Literal
@@ -41,18 +41,18 @@ class RollingNotFound(NotFound):
 
 
 class Complete(msgspec.Struct, frozen=True):
-    """rolling_service reports that a rolling's turnover is reached.
+    """A report of rolling_service that a rolling has reached its turnover.
 
-    It names no amount, the account's own balance decides.
+    The report has no amount, because the wallet's own balance of the account decides.
     """
 
     rolling_id: str
 
 
 class Close(msgspec.Struct, frozen=True):
-    """rolling_service reports a rolling that ended before its turnover was reached.
+    """A report of rolling_service that a rolling ended before it reached its turnover.
 
-    A person canceled it, or it lapsed.
+    A person canceled the rolling, or it expired.
     """
 
     rolling_id: str
@@ -60,9 +60,9 @@ class Close(msgspec.Struct, frozen=True):
 
 
 def complete(request: Request, command: Complete, state: State, pair: ActivePair) -> Decision:
-    """Close the obligation.
+    """Close the obligation of a completed rolling.
 
-    With the last one of its bucket gone, release what is unlocked, up to its cap, to WITHDRAWABLE.
+    If it was the last one of its bucket, release unlocked money up to the cap to WITHDRAWABLE.
     """
     owed = _obligation(request, command.rolling_id, state)
     if owed.grant_id is not None:
@@ -92,13 +92,14 @@ def complete(request: Request, command: Complete, state: State, pair: ActivePair
 
 
 def close(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
-    """End an obligation without release.
+    """End an obligation without completion.
 
-    A bonus or grant is taken back to PROMO with its last rolling; other money stays, locked.
+    With the last rolling of its account, a bonus or grant returns to PROMO. Other money stays and
+    is locked.
 
-    Locked money may be played with, and only its winnings become withdrawable, whatever rolling of
-    the bucket is completed later. The last rolling of a bucket also releases the part of rollings
-    that were completed before it.
+    Locked money may be bet, but only its winnings become withdrawable, even if a later rolling of
+    the bucket completes. The last rolling of a bucket also releases the part that earlier completed
+    rollings have earned.
     """
     owed = _obligation(request, command.rolling_id, state)
     if owed.state == "COMPLETED":
@@ -168,8 +169,8 @@ def _last_completed(request: Request, owed: Obligation, state: State, pair: Acti
     if given and state.locked_on(owed.account) and state.staked_on(owed.account):
         return _staked(COMPLETE, owed, state, pair)
     free = locks.unlocked(state, owed.account)
-    # Locked money stays in the bucket. In a bonus bucket it was given, and is taken back with the
-    # last rolling.
+    # Locked money stays in a normal bucket. From a bonus bucket it returns to PROMO with the last
+    # rolling.
     held = state.balance(owed.account) if given else free
     cap = free if owed.cap is None else min(free, owed.cap)
     released, legs = release(owed.account, target, held, cap, _currency(state))
@@ -186,7 +187,7 @@ def _others(owed: Obligation, state: State) -> tuple[Obligation, ...]:
 
 
 def _staked(command: str, owed: Obligation, state: State, pair: ActivePair) -> Decision:
-    """Refuse for now what would take a given account back while open bets hold a part of it."""
+    """Refuse to end a rolling while open bets hold a part of the money to take back."""
     currency = _currency(state)
     staked = format_amount(state.staked_on(owed.account), currency)
     message = (
@@ -196,7 +197,7 @@ def _staked(command: str, owed: Obligation, state: State, pair: ActivePair) -> D
 
 
 def _is_promotional(owed: Obligation, state: State, pair: ActivePair) -> bool:
-    """Tell whether what the account holds was given, and nothing else asks turnover of it."""
+    """Tell whether the account is a bonus or grant without another active rolling."""
     bucket = (
         pair.topology.bucket(owed.bucket_type_code)
         if owed.topology_code == pair.topology.code

@@ -1,14 +1,15 @@
-"""A player's transfer along an active edge of the topology (SPEC 1.3).
+"""A player's transfer between buckets along an active edge of the topology (SPEC 1.3).
 
-Legacy aliases name games instead of buckets.
+The legacy commands name games instead of buckets.
 
-Turnover that the money owes goes with it: with the whole balance the rollings themselves move to
-the other bucket, with a part of it each rolling hands on its part of what is still open. Both sides
-are rounded up, so many small transfers shed nothing. How much is open only rolling_worker knows, at
-the very place in the player's order of events where the transfer stands; so the wallet names the
-rollings, the amount and the balance, and rolling_worker does the division. An edge that generates a
-rolling does the same and then asks for a rolling by policy, over only as much turnover as the money
-did not bring along: what is owed is neither lost nor doubled.
+Open turnover moves with the money. A transfer of the whole balance moves the rollings themselves to
+the other bucket. A transfer of a part splits each rolling, and both parts are rounded up, so that
+many small transfers lose no turnover. Only rolling_worker knows how much turnover is open at the
+transfer's place in the player's events. So the wallet sends the rollings, the amount and the
+balance, and rolling_worker divides.
+
+An edge that generates a rolling also requires the turnover of the policy, less the open turnover
+that came with the money. So no turnover is lost or counted twice.
 """
 
 from typing import Literal
@@ -37,8 +38,8 @@ from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, 
 
 TRANSFER = "WALLET_TRANSFER"
 NOT_ALLOWED = "TRANSFER_NOT_ALLOWED"
-# A transfer of a part divides each rolling, so a player could multiply them by moving money to and
-# fro.
+# A partial transfer splits each rolling, so a player could multiply rollings by moving money back
+# and forth.
 ROLLINGS_MAX = 32
 TYPE_OF_SIDE = {"sports": SPORTS, "casino": LIVE}
 TARGET_KINDS = ("normal", "bonus")
@@ -61,7 +62,7 @@ class Transfer(msgspec.Struct, frozen=True):
 
 
 class LegacyTransfer(msgspec.Struct, frozen=True):
-    """An amount (minor units) to move from the normal wallet of one side to that of the other."""
+    """An amount (minor units) to move between the normal buckets of sports and casino."""
 
     from_side: Literal["sports", "casino"]
     amount: int
@@ -69,9 +70,9 @@ class LegacyTransfer(msgspec.Struct, frozen=True):
 
 
 class _Carried(msgspec.Struct, frozen=True):
-    """The obligations that go along with the money: they move, or hand a part on.
+    """The rollings that move with the money, and the obligations that are opened or changed.
 
-    rolling_worker finds them by this id.
+    rolling_worker gets `rollings` in the event.
     """
 
     rollings: tuple[CarriedRolling, ...]
@@ -80,7 +81,7 @@ class _Carried(msgspec.Struct, frozen=True):
 
 
 def transfer(request: Request, command: Transfer, state: State, pair: ActivePair) -> Decision:
-    """Move an amount along an active edge, with its turnover; whole or refused."""
+    """Move an amount and its turnover along an active edge, or refuse."""
     topology = pair.topology
     source, target = _bucket(topology, command.from_bucket), _bucket(topology, command.to_bucket)
     edge = _edge(topology, source, target)
@@ -119,7 +120,7 @@ def _refuse_amount(command: Transfer, held: int, pair: ActivePair) -> Decision |
 def _refuse_stakes(
     command: Transfer, state: State, account: str, pair: ActivePair
 ) -> Decision | None:
-    """Refuse while open bets hold a part of money that still owes turnover."""
+    """Refuse while open bets hold money of the source bucket, which still owes turnover."""
     if not state.staked_on(account):
         return None
     staked = format_amount(state.staked_on(account), command.currency)
@@ -133,7 +134,7 @@ def _refuse_stakes(
 def _refuse_rollings(
     command: Transfer, state: State, target: str, moved: int, held: int, pair: ActivePair
 ) -> Decision | None:
-    """Refuse a part that would leave the target with more rollings than an account may have."""
+    """Refuse a partial transfer that gives the target more than `ROLLINGS_MAX` rollings."""
     there = sum(o.account == target for o in state.obligations)
     if command.amount >= held or moved + there <= ROLLINGS_MAX:
         return None
@@ -147,9 +148,9 @@ def _refuse_rollings(
 def legacy_transfer(
     request: Request, command: LegacyTransfer, state: State, pair: ActivePair
 ) -> Decision:
-    """Move between the normal wallets of sports and casino.
+    """Move money between the normal buckets of sports and casino.
 
-    Where they are one bucket there is nothing to move (FLOW-11).
+    If both are the same bucket, the answer is a NOOP (FLOW-11).
     """
     to_side = "casino" if command.from_side == "sports" else "sports"
     source, target = _normal(pair.topology, command.from_side), _normal(pair.topology, to_side)
@@ -179,7 +180,7 @@ def _carry(
     amount: int,
     held: int,
 ) -> _Carried:
-    """Name what becomes of each rolling of the source: it moves, or hands a part on."""
+    """Move every rolling with the whole balance, or split every rolling for a part of it."""
     if amount == held:
         return _Carried(
             rollings=tuple(CarriedRolling(o.rolling_id, o.rolling_id) for o in owed),
@@ -202,9 +203,9 @@ def _carry(
 def _part(  # noqa: PLR0913
     request: Request, pair: ActivePair, target: Bucket, owed: Obligation, amount: int, held: int
 ) -> ObligationOpened:
-    """Hand on a part of a rolling.
+    """Split off the part of a rolling that moves with the money.
 
-    Amounts and a cap are rounded down, the turnover is rounded up.
+    Amounts and the cap are rounded down, the turnover is rounded up.
     """
     return ObligationOpened(
         rolling_id=str(uuid5(request.transaction_id, f"rolling/{owed.rolling_id}")),
@@ -219,7 +220,7 @@ def _part(  # noqa: PLR0913
 
 
 def _rest(owed: Obligation, part: ObligationOpened) -> ObligationChanged:
-    """Leave a rolling with what its part did not take."""
+    """Reduce a rolling by the part that was split off."""
     return ObligationChanged(
         owed.rolling_id,
         amount=owed.amount - part.amount,
@@ -310,9 +311,9 @@ def _completed(
 
 
 def _edge(topology: Topology, source: Bucket, target: Bucket) -> TransferEdge | None:
-    """Find the active edge.
+    """Find the active edge between two buckets.
 
-    Points are no money to transfer, and nothing becomes withdrawable by a transfer.
+    Points cannot be transferred, and no transfer makes money withdrawable.
     """
     if source.kind not in SOURCE_KINDS or target.kind not in TARGET_KINDS:
         return None
