@@ -1,10 +1,9 @@
-"""The two documents that shape a wallet, typed (A7-1).
+"""Typed topology and policy documents (A7-1).
 
-A topology says which buckets there are, a policy how they are used.
+A topology lists the buckets of a wallet, and a policy says how they are used.
 
-A document is what was published and activated, so it is read strictly: an unknown field, a missing
-one or a wrong type is a `DocumentInvalid` that names the path. Rules between fields live in
-`validation`.
+Documents are read strictly: an unknown field, a missing field or a wrong type raises
+`DocumentInvalid` with its path. Rules between fields are in `validation`.
 """
 
 from inspect import cleandoc
@@ -24,9 +23,8 @@ ScopeKind = Literal["sports", "casino", "provider", "all_games"]
 STAKEABLE_KINDS = ("normal", "bonus", "withdrawable")
 VERSION_MAX = 2**31 - 1
 Version = Annotated[int, msgspec.Meta(ge=1, le=VERSION_MAX)]
-# Of one case, so that no two names differ by case or spaces alone. The patterns stand in the
-# published schemas, too, whose dialect of expressions has no sign for the very end: a `$` would let
-# a line break pass.
+# Only one case and no spaces, so that no two names differ by case or spaces alone. The patterns end
+# with a lookahead, because JSON Schema has no `\Z`, and `$` would accept a trailing line break.
 Code = Annotated[
     str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[A-Z][A-Z0-9_]*(?![\s\S])")
 ]
@@ -34,7 +32,7 @@ PolicyKey = Annotated[
     str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_-]*(?![\s\S])")
 ]
 NO_LIMIT = "none"
-# As a destination it is the coupon grant itself, so no bucket and no topology is called this.
+# This destination is the coupon grant itself, so no bucket or topology may have this code.
 GRANT = "GRANT"
 D = TypeVar("D", "Topology", "Policy")
 
@@ -97,7 +95,7 @@ class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def withdrawable(self) -> Bucket:
-        """The bucket that finished money goes to; validation promises exactly one."""
+        """The bucket of money that is free of turnover. Validation ensures that there is one."""
         return next(bucket for bucket in self.buckets if bucket.kind == "withdrawable")
 
 
@@ -204,12 +202,12 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_topology(document: object) -> Topology:
-    """Type a topology document; raise `DocumentInvalid` with every fault and its path."""
+    """Decode a topology document; raise `DocumentInvalid` with every fault and its path."""
     return _read(document, Topology)
 
 
 def read_policy(document: object) -> Policy:
-    """Type a policy document; raise `DocumentInvalid` with every fault and its path."""
+    """Decode a policy document; raise `DocumentInvalid` with every fault and its path."""
     return _read(document, Policy)
 
 
@@ -220,9 +218,9 @@ def published_schema(kind: type[Topology] | type[Policy]) -> dict[str, Any]:
 
 
 def _dedented(part: Any) -> Any:
-    """Take the indentation out of descriptions, which are docstrings.
+    """Remove the indentation of docstrings from the descriptions of a schema.
 
-    Python 3.13 does so by itself, earlier ones do not.
+    Python 3.13 removes it itself, earlier versions do not.
     """
     if isinstance(part, dict):
         return {

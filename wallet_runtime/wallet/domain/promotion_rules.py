@@ -1,4 +1,4 @@
-"""The rules of a policy that concern promotions and turnover: rollings, coupons, turnover, wins."""
+"""Validates a policy's rules of rollings, coupons, turnover and wins."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
@@ -15,7 +15,7 @@ from wallet_runtime.wallet.domain.violations import Violation
 
 
 def rolling_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
-    """Yield what is wrong with multipliers of rollings."""
+    """Yield violations in the multipliers of rollings."""
     for reason in msgspec.structs.fields(RollingRule):
         for code, multiplier in getattr(policy.rolling, reason.name).items():
             path = f"policy.rolling.{reason.name}.{code}"
@@ -27,7 +27,7 @@ def rolling_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
 
 
 def coupons_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
-    """Yield what is wrong with winnings, rollings and caps of coupons."""
+    """Yield violations in the winnings, rollings and caps of coupons."""
     for provider_type, destination in policy.coupons.winnings.items():
         path = f"policy.coupons.winnings.{provider_type}"
         if provider_type not in PROVIDER_TYPES:
@@ -50,7 +50,7 @@ def coupons_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
 
 
 def turnover_rules(policy: Policy) -> Iterator[Violation]:
-    """Yield what is wrong with the rule of turnover."""
+    """Yield violations in the rule of turnover."""
     price = policy.turnover.minimum_price
     if price is None:
         return
@@ -61,7 +61,7 @@ def turnover_rules(policy: Policy) -> Iterator[Violation]:
 
 
 def wins_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
-    """Yield what is wrong with wins beside a payout."""
+    """Yield violations in the rules of wins."""
     for provider_type, code in policy.wins.winnings_of.items():
         bucket, path = topology.bucket(code), f"policy.wins.winnings_of.{provider_type}"
         if provider_type not in PROVIDER_TYPES:
@@ -95,7 +95,7 @@ def _is_multiplier(text: str) -> bool:
 
 
 def amount_rules(path: str, limits: Mapping[str, str]) -> Iterator[Violation]:
-    """Yield what is wrong with limits that are named."""
+    """Yield a violation for each limit that is neither an amount nor `none`."""
     for currency, amount in limits.items():
         if currency in CURRENCY_EXPONENTS and amount == NO_LIMIT:
             continue

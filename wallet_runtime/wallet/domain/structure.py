@@ -1,4 +1,4 @@
-"""Every fault in the structure of a document, where a decoder stops at the first one (A7-1)."""
+"""Finds every structural fault of a document; a decoder stops at the first one (A7-1)."""
 
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -17,7 +17,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """The values at one path of two documents; None where the path is in one alone."""
+    """Different values at one path of two documents; None if a document lacks the path."""
 
     path: str
     old: Any
@@ -25,7 +25,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
-    """Compare two decoded documents: one difference per leaf, or per part of one alone."""
+    """Yield the differences of two decoded documents, one per leaf or missing part."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in sorted(old.keys() | new.keys()):
             yield from differences(old.get(name), new.get(name), _join(path, name))
@@ -37,9 +37,9 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
 
 
 def faults(value: object, kind: Any, path: str = "") -> Iterator[Fault]:
-    """Compare a decoded document with a type.
+    """Yield the faults of a decoded value, compared with a type.
 
-    The type is a `Struct` that forbids unknown fields, a tuple, a dict, or a leaf.
+    The type is a `Struct` that forbids unknown fields, a tuple, a dict, or the type of a leaf.
     """
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         yield from _of_struct(value, kind, path)

@@ -1,7 +1,7 @@
-"""The rules that a topology and its policy must keep before they may be activated (A7-1 to A7-8).
+"""The rules that a topology and its policy must keep before activation (A7-1 to A7-8).
 
-Every rule is one generator of violations; all broken rules are reported together, each with its
-path in the document.
+Every rule is a generator of violations. All violations are reported together, each with its path in
+the document.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,14 +30,12 @@ from wallet_runtime.wallet.domain.promotion_rules import (
 )
 from wallet_runtime.wallet.domain.violations import Violation
 
-RESERVED_CODES = (
-    GRANT,
-    "CASH",
-)  # accounts of grants and of cash begin with these, where a bucket's begins with its topology
+# Accounts of grants and of cash begin with these codes. A bucket's begins with its topology's code.
+RESERVED_CODES = (GRANT, "CASH")
 
 
 class LiveReference(msgspec.Struct, frozen=True):
-    """How many balances, grants, open stakes or rolling obligations refer to a bucket."""
+    """The number of balances, grants, open stakes or obligations that refer to a bucket."""
 
     topology_code: str
     bucket_type_code: str
@@ -48,12 +46,12 @@ class LiveReference(msgspec.Struct, frozen=True):
 def validate_documents(
     topology_document: object, policy_document: object
 ) -> tuple[Topology | None, list[Violation]]:
-    """Return every broken rule of A7-1 to A7-7, and the topology where it can be read.
+    """Return the topology, if it can be read, and every violation of A7-1 to A7-7.
 
-    The documents are as they were sent.
+    The documents are decoded JSON, not checked before.
 
-    Faults of structure are listed whole, for both documents; rules that need a document which
-    cannot be read, or a policy where none (None) was sent, are left out.
+    Structural faults are reported for both documents. A rule is skipped if it needs a document that
+    cannot be read, or a policy that was not sent (None).
     """
     topology, topology_faults = _read("topology", topology_document, read_topology)
     policy, policy_faults = (
@@ -80,7 +78,7 @@ def _read(
 
 
 def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
-    """Return every broken rule of A7-1 to A7-7 for this topology with this policy."""
+    """Return every violation of A7-1 to A7-7 in a topology with its policy."""
     return [
         *_structure(topology),
         *_policy_targets_topology(topology, policy),
@@ -99,9 +97,9 @@ def validate_pair(topology: Topology, policy: Policy) -> list[Violation]:
 def validate_live_state(
     topology: Topology, active: Topology | None, references: Sequence[LiveReference]
 ) -> list[Violation]:
-    """Return A7-8.
+    """Return the violations of A7-8.
 
-    What is held in a bucket that this topology lacks, or whose meaning it changes.
+    Player money refers to a bucket that the new topology lacks, or whose meaning it changes.
     """
     return [
         violation

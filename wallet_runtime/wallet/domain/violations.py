@@ -1,4 +1,4 @@
-"""A broken rule of a document, and the details of a refusal that tells of one."""
+"""A broken rule of a document, and its form in the details of an error."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 def broken(rule: str, path: str, message: str) -> dict[str, object]:
-    """Return the details of a refusal for one rule, in the shape of one for many."""
+    """Return error details for one violation, in the same form as for many."""
     return {
         "rule": rule,
         "path": path,
