@@ -1,17 +1,18 @@
-"""Answers of commands: each is kept with its request id, and a repeat gets it again.
+"""The answers of commands.
 
-Amounts are texts in major units.
+An answer is stored with its request id, so that a repeated request gets the same answer. Amounts
+are decimal text in major units.
 """
 
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
-# Any of the shapes below, for code that passes an answer on.
+# Any of the answers below.
 Answer = Mapping[str, Any]
 
 
 class Refusal(TypedDict):
-    """A business refusal."""
+    """A refusal by a business rule; `status` is the HTTP status."""
 
     status: int
     code: str
@@ -20,14 +21,14 @@ class Refusal(TypedDict):
 
 
 class AccountShare(TypedDict):
-    """A part of a stake, or of money that was paid, and its account."""
+    """The part of a stake, payout or win that belongs to one account."""
 
     account: str
     amount: str
 
 
 class BetAnswer(TypedDict):
-    """A bet; a tombstone has neither stake nor funding, and one that is open no payout."""
+    """A bet. A new tombstone has no stake or funding, and an open bet has no payout."""
 
     authorization_id: str
     bet_id: str
@@ -39,7 +40,7 @@ class BetAnswer(TypedDict):
 
 
 class WinAnswer(TypedDict):
-    """A win beside the payout of a bet."""
+    """A win in addition to a bet's payout: from a campaign, or on a settled bet."""
 
     win_id: str
     transaction_id: str
@@ -50,7 +51,7 @@ class WinAnswer(TypedDict):
 
 
 class CashBalance(TypedDict):
-    """The cash balance after a command."""
+    """The cash balance after a command; `held_real` is the pending cash."""
 
     available_real: str
     held_real: str
@@ -58,7 +59,7 @@ class CashBalance(TypedDict):
 
 
 class CashTransactionAnswer(TypedDict):
-    """A deposit or withdrawal; one that was moved on is told without its amount."""
+    """A deposit or withdrawal. After a mere change of state, the amount is left out."""
 
     tx_id: str
     type: str
@@ -68,7 +69,7 @@ class CashTransactionAnswer(TypedDict):
 
 
 class CashAnswer(TypedDict):
-    """Cash that moved: by a transaction of the player, or by a transfer to or from a bucket."""
+    """A movement of cash: a deposit or withdrawal, or a transfer to or from a bucket."""
 
     transaction: NotRequired[CashTransactionAnswer]
     transfer_id: NotRequired[str]
@@ -77,7 +78,7 @@ class CashAnswer(TypedDict):
 
 
 class TransferAnswer(TypedDict):
-    """Money that moved along an edge of the topology, and the rollings it brought along."""
+    """A transfer along an edge; `rollings` are the ids of the rollings in the target bucket."""
 
     transfer_id: str
     state: str
@@ -90,7 +91,7 @@ class TransferAnswer(TypedDict):
 
 
 class PointsAnswer(TypedDict):
-    """Points that were awarded or expired; `held` are those left."""
+    """Points that were awarded or expired; `held` is the balance afterwards."""
 
     transaction_id: str
     points: str
@@ -99,7 +100,7 @@ class PointsAnswer(TypedDict):
 
 
 class PointsTransferAnswer(TypedDict):
-    """Points that became money."""
+    """Points that were exchanged for money."""
 
     transfer_id: str
     state: str
@@ -123,7 +124,7 @@ class BonusAnswer(TypedDict):
 
 
 class BonusEndAnswer(TypedDict):
-    """A bonus that ended; `released` where completed rollings had earned a part."""
+    """A bonus that ended; `released` is the part that completed rollings had earned."""
 
     bonus_id: str
     state: str
@@ -167,7 +168,7 @@ class RollingAnswer(TypedDict):
 
 
 class AdjustmentAnswer(TypedDict):
-    """An adjustment by two persons."""
+    """An adjustment, with the person who requested it and the person who decided."""
 
     adjustment_id: str
     state: str

@@ -1,4 +1,4 @@
-"""Decisions of the rules: an answer, and the records to write. A refusal writes none."""
+"""The decision on a command: its answer, and the records to write."""
 
 from uuid import uuid5
 
@@ -13,10 +13,10 @@ STAKE = "STAKE"
 
 
 class Decision(Records, frozen=True, kw_only=True):
-    """The final answer of a command and every record that must become true together with it.
+    """The final answer of a command, and every record to write in the same transaction.
 
-    `store/command.py` puts it into the words of `wallet.command`. `starts_new` says that an ingress
-    freeze stops it.
+    `store/command.py` encodes a decision for `wallet.command`. An ingress freeze stops the decision
+    if `starts_new` is set.
     """
 
     command: str
@@ -29,7 +29,7 @@ class Decision(Records, frozen=True, kw_only=True):
 
     @property
     def refused(self) -> bool:
-        """True for a business refusal."""
+        """Whether a business rule refused the command."""
         return self.status >= 400
 
 
@@ -43,7 +43,7 @@ def refuse(
     starts_new: bool,
     **details: object,
 ) -> Decision:
-    """Build a business refusal: it moves nothing, and repeats get the same answer."""
+    """Build a refusal by a business rule. A refusal moves no money."""
     reference = pair if isinstance(pair, PairReference) else pair.reference
     body = Refusal(status=status, code=code, message=message, details=details)
     return Decision(
@@ -52,19 +52,19 @@ def refuse(
 
 
 def unchanged(command: str, pair: PairReference, body: Answer) -> Decision:
-    """Build the answer to a command that finds all done: it writes nothing."""
+    """Build the answer to a command that has nothing left to do. It writes no records."""
     return Decision(command=command, status=200, body=body, pair=pair, starts_new=False)
 
 
 def event(request: Request, payload: Payload, index: int = 0) -> OutboxEvent:
-    """Build an event whose id derives from its transaction, so that it is written once."""
+    """Build an event. Its id derives from the transaction, so a retry gives the same event."""
     event_type = EVENT_TYPES[type(payload)]
     event_id = uuid5(request.transaction_id, f"{event_type}/{index}")
     return OutboxEvent(event_id, event_type, request.player_id.int % PARTITIONS, payload)
 
 
 def shares_json(shares: tuple[Share, ...], currency: str) -> list[AccountShare]:
-    """Show shares on the wire: accounts with amounts in major units."""
+    """Return shares in the form of an answer: accounts with amounts in major units."""
     return [
         AccountShare(account=share.account, amount=format_amount(share.amount, currency))
         for share in shares
@@ -72,7 +72,7 @@ def shares_json(shares: tuple[Share, ...], currency: str) -> list[AccountShare]:
 
 
 def funding_parts(shares: tuple[Share, ...]) -> tuple[FundingPart, ...]:
-    """Show shares in an event: accounts taken apart, amounts in minor units."""
+    """Return shares in the form of an event: split account names, amounts in minor units."""
     return tuple(_funding_part(share) for share in shares)
 
 
@@ -84,7 +84,7 @@ def _funding_part(share: Share) -> FundingPart:
 def cash_balance(
     state: State, currency: str, *, available: int = 0, pending: int = 0
 ) -> CashBalance:
-    """Show the cash balance after a command that changes it by `available` and `pending`."""
+    """Return the cash balance after a change by `available` and `pending` (minor units)."""
     free = (state.cash.available if state.cash else 0) + available
     held = (state.cash.pending if state.cash else 0) + pending
     return CashBalance(

@@ -1,7 +1,7 @@
 """Payloads of the wallet's events: one frozen struct per event type.
 
-rolling_worker reads them by structs of its own (`rolling/domain.py`), and reconciliation by name.
-Amounts are minor units, as text.
+rolling_worker decodes payloads with structs of its own (`rolling/domain.py`), and reconciliation
+reads them by field name. Amounts are minor units, as text.
 """
 
 from typing import Literal
@@ -24,7 +24,7 @@ from wallet_runtime.contract.events import (
 
 
 class FundingPart(msgspec.Struct, frozen=True):
-    """The part of a stake that one account paid, with the account taken apart."""
+    """The part of a stake that one account paid, with both parts of the account's name."""
 
     account: str
     topology_code: str
@@ -33,7 +33,7 @@ class FundingPart(msgspec.Struct, frozen=True):
 
 
 class BetEnded(msgspec.Struct, frozen=True):
-    """The bet of both events that end one."""
+    """The fields that both events about a closed bet share."""
 
     authorization_id: str
     bet_id: str
@@ -52,13 +52,13 @@ class BetSettled(BetEnded, frozen=True, kw_only=True):
 
 
 class BetRolledBack(BetEnded, frozen=True, kw_only=True):
-    """BET_ROLLED_BACK_CONFIRMED; `was` is the state that the rollback ended."""
+    """BET_ROLLED_BACK_CONFIRMED; `was` is the state of the bet before the rollback."""
 
     was: str
 
 
 class WinTold(msgspec.Struct, frozen=True):
-    """The win of both events about one. It is no bet, so nobody counts it as turnover."""
+    """The fields that both events about a win share. A win never counts as turnover."""
 
     win_id: str
     transaction_id: str
@@ -70,17 +70,17 @@ class WinTold(msgspec.Struct, frozen=True):
 
 
 class WinConfirmed(WinTold, frozen=True):
-    """WIN_CONFIRMED."""
+    """WIN_CONFIRMED: a win was paid."""
 
 
 class WinTakenBack(WinTold, frozen=True):
-    """WIN_REVERSED_CONFIRMED."""
+    """WIN_REVERSED_CONFIRMED: a win was reversed."""
 
 
 class RollingRequired(msgspec.Struct, frozen=True, kw_only=True):
-    """ROLLING_REQUIRED.
+    """ROLLING_REQUIRED: rolling_worker has to create a rolling.
 
-    `beside` names rollings whose open turnover is a part of what is required.
+    `beside` names rollings whose open turnover counts toward the required turnover.
     """
 
     rolling_id: str
@@ -98,7 +98,7 @@ class RollingRequired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RollingRevoked(msgspec.Struct, frozen=True):
-    """ROLLING_REVOKED: the wallet has taken back what the rolling was for."""
+    """ROLLING_REVOKED: the wallet has taken back the money under a rolling."""
 
     rolling_id: str
     state: Literal["CANCELED", "EXPIRED"]
@@ -106,7 +106,7 @@ class RollingRevoked(msgspec.Struct, frozen=True):
 
 
 class RollingCompleted(msgspec.Struct, frozen=True):
-    """ROLLING_COMPLETED_CONFIRMED."""
+    """ROLLING_COMPLETED_CONFIRMED: the wallet has completed a rolling and released money."""
 
     rolling_id: str
     released: str
@@ -116,9 +116,9 @@ class RollingCompleted(msgspec.Struct, frozen=True):
 
 
 class CarriedRolling(msgspec.Struct, frozen=True):
-    """A rolling that a transfer takes along.
+    """A rolling that moves with a transfer, as a whole or in part.
 
-    `becomes` is the same id where the rolling moves itself, else that of the part it hands on.
+    `becomes` is the same id if the whole rolling moves, else the id of the part that moves.
     """
 
     rolling_id: str
@@ -126,7 +126,7 @@ class CarriedRolling(msgspec.Struct, frozen=True):
 
 
 class TransferCompleted(msgspec.Struct, frozen=True):
-    """TRANSFER_COMPLETED: `amount` of the `balance` that the source bucket had."""
+    """TRANSFER_COMPLETED; `balance` is the source bucket's balance before the transfer."""
 
     transfer_id: str
     topology_code: str
@@ -140,7 +140,7 @@ class TransferCompleted(msgspec.Struct, frozen=True):
 
 
 class PointsTransferred(msgspec.Struct, frozen=True):
-    """POINTS_TRANSFERRED: points that became money."""
+    """POINTS_TRANSFERRED: points were exchanged for money."""
 
     points: str
     target: str
@@ -150,14 +150,14 @@ class PointsTransferred(msgspec.Struct, frozen=True):
 
 
 class DepositApproved(msgspec.Struct, frozen=True):
-    """DEPOSIT_APPROVED."""
+    """DEPOSIT_APPROVED: a captured deposit was booked."""
 
     amount: str
     currency: str
 
 
 class WithdrawApproved(msgspec.Struct, frozen=True):
-    """WITHDRAW_APPROVED: the money has left."""
+    """WITHDRAW_APPROVED: the PSP has paid a withdrawal."""
 
     transaction_id: str
     amount: str

@@ -1,16 +1,16 @@
-"""The reads of a command beside the player, in the words of `wallet.read_state`."""
+"""The parts of the state that a command reads, as arguments of `wallet.read_state`."""
 
 from msgspec import Struct
 from msgspec.structs import astuple
 
 
 class Reads(Struct, frozen=True, omit_defaults=True):
-    """The parts to read. A field has the very name that SQL looks for.
+    """The parts of the state to read. SQL looks for the fields by these names.
 
-    `with_...` adds what most leave out.
+    The `with_...` parts are read only if they are set.
 
-    `reference_of` is the command that uses `reference`, `win` a provider's transaction,
-    `choice_for` a provider type. Cash and rollings are read unless `without_debts` says otherwise.
+    `reference_of` is the command that uses `reference`, `win` is a provider's transaction id, and
+    `choice_for` is a provider type. Cash and rollings are read unless `without_debts` is set.
     """
 
     provider_id: str | None = None
@@ -33,22 +33,22 @@ class Reads(Struct, frozen=True, omit_defaults=True):
     with_locks: bool = False
 
     def __or__(self, more: "Reads") -> "Reads":
-        """Read what either names."""
+        """Read the parts that either side names."""
         pairs = zip(astuple(self), astuple(more), strict=True)
         return Reads(*(other or own for own, other in pairs))
 
     @property
     def is_new_bet(self) -> bool:
-        """Whether this is what a new bet reads and nothing else, which a copy may know already."""
+        """Whether a new bet reads only these parts, which the player cache may hold already."""
         return self.without_debts and self == Reads(
             provider_id=self.provider_id, bet_id=self.bet_id, without_debts=True
         )
 
 
 class ReadMore(Exception):
-    """A rule needs what was not read; `reads` asks for it, and the command is decided again."""
+    """A rule needs parts that were not read. The caller reads them and decides again."""
 
     def __init__(self, reads: Reads) -> None:
-        """Name what is missing."""
+        """Keep the parts to read."""
         self.reads = reads
         super().__init__(str(reads))

@@ -1,7 +1,7 @@
 """The records that a decision writes: one frozen struct per kind.
 
-The database takes each record apart by name, and a name that it does not find is a silent NULL. So
-a field has the very name that SQL reads, and `tests/wallet_runtime/wallet/test_boundaries.py`
+SQL takes each record apart by field name, and reads an unknown name as NULL without an error. So
+the fields have the names that SQL reads, and `tests/wallet_runtime/wallet/test_boundaries.py`
 compares these structs with the SQL text. Amounts are minor units.
 """
 
@@ -15,13 +15,13 @@ from wallet_runtime.wallet.domain.state import PolicySnapshot, Scope, Share
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A struct that is never decoded: it holds one of several kinds without a tag."""
+    """A struct that is only encoded. Its unions carry no tag to decode them by."""
 
     only_written: ClassVar[bool] = True
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One account's change. Legs of a command sum to zero per currency, or the database refuses."""
+    """An account and a signed amount. The database refuses legs that do not sum to zero."""
 
     account: str
     delta: int
@@ -29,7 +29,7 @@ class Leg(msgspec.Struct, frozen=True):
 
 
 class BetOpened(msgspec.Struct, frozen=True):
-    """A new bet, or the tombstone of one whose rollback came first."""
+    """A new bet, or a tombstone for a rollback that came before its bet."""
 
     authorization_id: str
     provider_id: str
@@ -43,7 +43,7 @@ class BetOpened(msgspec.Struct, frozen=True):
 
 
 class BetClosed(msgspec.Struct, frozen=True):
-    """The close of the bet that was found `from_state`."""
+    """The end of a bet; `from_state` is the state that the decision saw."""
 
     authorization_id: str
     from_state: str
@@ -64,7 +64,7 @@ class CashOpened(msgspec.Struct, frozen=True):
 
 
 class CashMoved(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A cash transaction's next state. SQL notes a review where `reviewed_by` is there."""
+    """The next state of a cash transaction. SQL records a review if `reviewed_by` is set."""
 
     transaction_id: str
     from_state: str
@@ -85,8 +85,8 @@ class TransferRecord(msgspec.Struct, frozen=True):
 class ObligationOpened(msgspec.Struct, frozen=True, omit_defaults=True):
     """A new rolling obligation.
 
-    `required` is the turnover before the brand's completion ratio. A part of another rolling names
-    it in `part_of`, and its `required` has the ratio in it already.
+    `required` is the turnover before the completion ratio of the brand is applied. If the rolling
+    is a part of the rolling `part_of`, `required` includes the ratio already.
     """
 
     rolling_id: str
@@ -101,7 +101,7 @@ class ObligationOpened(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ObligationClosed(msgspec.Struct, frozen=True):
-    """A rolling obligation's end."""
+    """The end of a rolling obligation."""
 
     rolling_id: str
     state: str
@@ -110,7 +110,7 @@ class ObligationClosed(msgspec.Struct, frozen=True):
 class ObligationChanged(msgspec.Struct, frozen=True, omit_defaults=True):
     """A change of an active obligation.
 
-    None changes nothing, except that a `cap` of None lifts it.
+    A field of None stays as it is. A `cap` of None removes the cap, and an unset `cap` keeps it.
     """
 
     rolling_id: str
@@ -121,7 +121,7 @@ class ObligationChanged(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BonusIssued(msgspec.Struct, frozen=True):
-    """A new bonus, in the topology of the command."""
+    """A new bonus, in a bucket of the active topology."""
 
     bucket_type_code: str
     amount: int
@@ -130,7 +130,7 @@ class BonusIssued(msgspec.Struct, frozen=True):
 
 
 class BonusEnded(msgspec.Struct, frozen=True):
-    """A bonus's end, from the state that the decision saw."""
+    """The end of a bonus; `from_state` is the state that the decision saw."""
 
     bonus_id: str
     from_state: str
@@ -138,7 +138,7 @@ class BonusEnded(msgspec.Struct, frozen=True):
 
 
 class AdjustmentAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """An adjustment that one person asks for; `amount` is signed, seen from the account."""
+    """A requested adjustment; `amount` is negative for a debit of the account."""
 
     state: Literal["REQUESTED"] = "REQUESTED"
     account: str
@@ -149,7 +149,7 @@ class AdjustmentAsked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdjustmentDecided(msgspec.Struct, frozen=True):
-    """A person's decision over an adjustment."""
+    """A person's decision on an adjustment."""
 
     adjustment_id: str
     state: Literal["APPLIED", "REJECTED"]
@@ -171,13 +171,13 @@ class WinPaid(msgspec.Struct, frozen=True):
 
 
 class WinReversed(msgspec.Struct, frozen=True):
-    """A win that goes back to HOUSE whole, by its id."""
+    """The reversal of a whole win; `reverses` is the id of this win."""
 
     reverses: str
 
 
 class GrantOpened(msgspec.Struct, frozen=True):
-    """A new coupon grant, under the pair of the command."""
+    """A new coupon grant."""
 
     grant_id: str
     coupon_log_id: str
@@ -187,21 +187,21 @@ class GrantOpened(msgspec.Struct, frozen=True):
 
 
 class GrantClosed(msgspec.Struct, frozen=True):
-    """A coupon grant's end."""
+    """The end of a coupon grant."""
 
     grant_id: str
     state: Literal["COMPLETED", "REVERSED", "EXPIRED"]
 
 
 class LockChange(msgspec.Struct, frozen=True):
-    """How much more, or less, of an account is locked."""
+    """A change of the locked amount of an account."""
 
     account: str
     delta: int
 
 
 class SpentWinnings(msgspec.Struct, frozen=True):
-    """A settled bet that was not taken back: its winnings are not whole in `accounts`."""
+    """A refused rollback: `accounts` no longer hold all winnings of the bet."""
 
     bet_id: str
     provider_id: str
@@ -211,7 +211,7 @@ class SpentWinnings(msgspec.Struct, frozen=True):
 
 
 class SpentWin(msgspec.Struct, frozen=True):
-    """A win that could not be taken back: it is no longer whole in `accounts`."""
+    """A refused reversal: `accounts` no longer hold the whole win."""
 
     transaction_id: str
     provider_id: str
@@ -221,7 +221,7 @@ class SpentWin(msgspec.Struct, frozen=True):
 
 
 class Finding(Written, frozen=True):
-    """A finding for a person to look at, beside a refusal."""
+    """A refused command that a person has to look at."""
 
     kind: Literal["ROLLBACK_REFUSED", "WIN_REVERSAL_REFUSED"]
     subject: str
@@ -229,7 +229,7 @@ class Finding(Written, frozen=True):
 
 
 class OutboxEvent(Written, frozen=True):
-    """An event of the command's own transaction."""
+    """An event to write to the outbox in the command's own transaction."""
 
     event_id: UUID
     event_type: str
@@ -238,9 +238,9 @@ class OutboxEvent(Written, frozen=True):
 
 
 class Records(Written, frozen=True, omit_defaults=True):
-    """Records that only some commands write; SQL looks for those that are there.
+    """Records that only some commands write. Empty fields are not encoded.
 
-    `reference` is used up by the command, for its brand.
+    `reference` is marked as used, for this brand and command.
     """
 
     cash_transaction: CashOpened | CashMoved | None = None

@@ -1,4 +1,4 @@
-"""A player's holdings, with the active topology and policy that they are held under (SMK-4)."""
+"""The snapshot of a player: every account, and the active topology and policy (SMK-4)."""
 
 from typing import Any
 from uuid import UUID
@@ -12,9 +12,9 @@ from wallet_runtime.wallet.domain.state import ActivePair, Grant, State
 def snapshot(
     brand_id: UUID, player_id: UUID, currency: str, state: State, pair: ActivePair
 ) -> dict[str, Any]:
-    """Show every account of a player.
+    """Return every account of a player, with amounts in major units.
 
-    It carries no time, so two snapshots of unmoved money are equal.
+    The result has no timestamp, so two snapshots without a movement in between are equal.
     """
     cash = state.cash
     buckets = [
@@ -49,9 +49,9 @@ def snapshot(
 
 
 def _grant(grant: Grant) -> dict[str, Any]:
-    """Show one coupon grant.
+    """Return one coupon grant.
 
-    Grants stand one by one, there is no coupon balance to show (GATE-6).
+    Grants are listed one by one and never added up (GATE-6).
     """
     return {
         "grant_id": grant.grant_id,

@@ -1,4 +1,4 @@
-"""The state that a decision is made on, as `wallet.read_state` returns it.
+"""The state on which a decision is made, as `wallet.read_state` returns it.
 
 Amounts are minor units.
 """
@@ -29,7 +29,7 @@ class Gate(msgspec.Struct, frozen=True):
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """The final answer that this request id was given before."""
+    """The stored answer to an earlier request with this request id."""
 
     fingerprint: str
     status: int
@@ -37,7 +37,7 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Player(msgspec.Struct, frozen=True):
-    """The player's wallet row; `version` is what apply compares and swaps."""
+    """The player's wallet row. A command is written only if `version` has not changed."""
 
     currency: str
     status: str
@@ -46,17 +46,17 @@ class Player(msgspec.Struct, frozen=True):
 
 
 class Cash(msgspec.Struct, frozen=True):
-    """Cash accounts; both are zero before the first movement."""
+    """The cash accounts of a player; both are zero before the first movement."""
 
     available: int = 0
     pending: int = 0
 
 
 class Obligation(msgspec.Struct, frozen=True):
-    """A rolling that a bucket or grant still owes, or one that was asked for by id.
+    """An active rolling of a bucket or grant, or a rolling that was read by its id.
 
-    `cap` is the most that completing it releases of its account; None for all there is. `earned` is
-    the amount of completed rollings whose release waits for this one.
+    `cap` is the most that completion releases; None is no limit. `earned` is the amount of
+    completed rollings that will be released with this one.
     """
 
     rolling_id: str
@@ -72,12 +72,12 @@ class Obligation(msgspec.Struct, frozen=True):
 
     @property
     def weight(self) -> int:
-        """Return the amount of money that this rolling and those that wait for it stand for."""
+        """The amount of this rolling and of the completed rollings to be released with it."""
         return self.amount + self.earned
 
     @property
     def account(self) -> str:
-        """Name the account that owes: a bucket, or the coupon grant of the rolling."""
+        """The account under this rolling: a bucket, or the rolling's coupon grant."""
         return (
             f"{GRANT}/{self.grant_id}"
             if self.grant_id
@@ -86,9 +86,9 @@ class Obligation(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which games a coupon may be staked in.
+    """The games in which a coupon may be staked.
 
-    `provider_ids` belong to the scope `provider` alone.
+    Only the kind `provider` has `provider_ids`.
     """
 
     kind: ScopeKind
@@ -96,14 +96,14 @@ class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def is_grant(account: str) -> bool:
-    """Tell a coupon grant's account from a bucket's."""
+    """Tell whether an account is a coupon grant and not a bucket."""
     return account.startswith(f"{GRANT}/")
 
 
 class Grant(msgspec.Struct, frozen=True):
     """A coupon grant: a row with its own balance.
 
-    `lapsed` says that its time is over, whether or not it was expired yet.
+    `lapsed` says that its expiry has passed, even if `state` is still ACTIVE.
     """
 
     grant_id: str
@@ -125,7 +125,7 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """A part of a stake or payout and the account it belongs to."""
+    """The part of a stake or payout that belongs to one account."""
 
     account: str
     amount: int
@@ -134,10 +134,10 @@ class Share(msgspec.Struct, frozen=True):
 class PolicySnapshot(msgspec.Struct, frozen=True):
     """The part of the policy that settles a bet, fixed when the bet was authorized.
 
-    `destinations` maps each funding account to (account while its rolling is active, account
-    after). `reaches` lists every bucket account that settlement or rollback may pay, for A7-8.
-    `withdrawable` is where a share goes whose grant is completed. `counts` says how the bet counts
-    as turnover, `price` what its provider called its price.
+    `destinations` maps each account of the funding to two accounts: where winnings go while its
+    rolling is active, and afterwards. `reaches` lists every bucket that settlement or rollback may
+    pay, for A7-8. `withdrawable` receives the share of a completed grant. `counts` says how the bet
+    counts as turnover, and `price` is the price that the provider sent.
     """
 
     destinations: dict[str, tuple[str, str]] = {}
@@ -148,7 +148,7 @@ class PolicySnapshot(msgspec.Struct, frozen=True):
 
 
 class Authorization(msgspec.Struct, frozen=True):
-    """A stored bet. Its funding and snapshot alone decide settlement and rollback."""
+    """A stored bet. Settlement and rollback follow its funding and policy snapshot."""
 
     authorization_id: str
     player_id: str
@@ -181,9 +181,9 @@ class CashTransaction(msgspec.Struct, frozen=True):
 
 
 class Bonus(msgspec.Struct, frozen=True):
-    """A bonus as it was issued.
+    """A stored bonus.
 
-    `low_water` is the least that its bucket has held since (None: it never came there).
+    `low_water` is the least that its bucket has held since the bonus came in (None: it never did).
     """
 
     bonus_id: str
@@ -199,12 +199,12 @@ class Bonus(msgspec.Struct, frozen=True):
 
     @property
     def account(self) -> str:
-        """Name the bucket account that the bonus was issued to."""
+        """The bucket account that the bonus was issued to."""
         return f"{self.topology_code}/{self.bucket_type_code}"
 
 
 class Adjustment(msgspec.Struct, frozen=True):
-    """A correction of one account that was asked for; `amount` is signed, seen from the account."""
+    """A stored adjustment; `amount` is negative for a debit of the account."""
 
     adjustment_id: str
     player_id: str
@@ -219,7 +219,7 @@ class Adjustment(msgspec.Struct, frozen=True):
 
 
 class Campaign(msgspec.Struct, frozen=True):
-    """A campaign of wins without a stake. `expired` says that its time is over."""
+    """A campaign of wins without a stake. `expired` says that `expires_at` has passed."""
 
     campaign_code: str
     provider_id: str
@@ -232,9 +232,9 @@ class Campaign(msgspec.Struct, frozen=True):
 
 
 class Win(msgspec.Struct, frozen=True):
-    """A win as it was paid.
+    """A stored win.
 
-    `low_water` is the least that each account has held since it was paid there.
+    `low_water` is the least that each account has held since it received its share.
     """
 
     win_id: str
@@ -257,7 +257,7 @@ class Win(msgspec.Struct, frozen=True):
 
     @property
     def pair(self) -> "PairReference":
-        """The pair that it was paid under."""
+        """The pair under which the win was paid."""
         return PairReference(
             self.topology_code, self.topology_version, self.policy_key, self.policy_version
         )
@@ -271,20 +271,21 @@ class ReferenceUse(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """Everything one decision may look at.
+    """The state that one decision may use.
 
-    `cash` and `obligations` are empty for a bet's authorization, which reads neither.
+    `cash` and `obligations` are empty for a bet's authorization, which reads neither of them.
+    `had_grants` says that the player has, or had, a coupon.
 
-    `had_grants` says that the player has, or had, a coupon: an open bet may hold a part of a closed
-    one. Read only where the command asks for it: `round`, what open bets of the round at hand hold
-    of each account (None: not read); `staked`, what all open bets hold of each account (None: not
-    read); `locked`, how much of each account only winnings leave (None: not read); `low_water`, the
-    least that each account has held since a settled bet's winnings came there; `lifted`, what that
-    settlement unlocked; `lapsed`, accounts where a rolling has lapsed since that bet was made;
-    `choice`, the source that the player picked (None: no one yet); `further_wins`, what wins on
-    that bet were paid and not taken back; `reference`, the use of the reference that the command
-    names (None: it is new); `open_turnover`, what the account of the named rolling or bonus has
-    still to turn over at the least.
+    The command's `Reads` have to name these parts:
+    - `round`, `staked`: open stakes per account, of one round or of all bets (None: not read)
+    - `locked`: the locked amount per account (None: not read)
+    - `low_water`: the least that each account has held since a settled bet paid winnings to it
+    - `lifted`: the amount per account that this bet's settlement unlocked
+    - `lapsed`: accounts with a rolling that was canceled or expired after this bet was made
+    - `choice`: the source that the player picked (None: none)
+    - `further_wins`: the sum of wins on this bet that were paid and not reversed
+    - `reference`: the earlier use of the command's reference (None: there is none)
+    - `open_turnover`: turnover that is still open at least, on the account of a rolling or bonus
     """
 
     gate: Gate
@@ -316,33 +317,30 @@ class State(msgspec.Struct, frozen=True):
     further_wins: int = 0
 
     def balance(self, account: str) -> int:
-        """Balance of a bucket or grant account; an account never used holds nothing."""
+        """Return the balance of a bucket or grant; an unused account holds 0."""
         grant = self.grant(account)
         return grant.balance if grant is not None else self.buckets.get(account, 0)
 
     def staked_in_round(self, round_id: str) -> dict[str, int]:
-        """Return what open bets of a round hold of each account."""
+        """Return the open stakes of a round per account."""
         if self.round is None:
             raise ReadMore(Reads(round_id=round_id))
         return self.round
 
     def staked_on(self, account: str) -> int:
-        """Return what open bets hold of an account."""
+        """Return the open stakes that an account has paid."""
         if self.staked is None:
             raise ReadMore(Reads(with_stakes=True))
         return self.staked.get(account, 0)
 
     def locked_on(self, account: str) -> int:
-        """Return how much of an account is locked."""
+        """Return the locked amount of an account."""
         if self.locked is None:
             raise ReadMore(Reads(with_locks=True))
         return self.locked.get(account, 0)
 
     def grant(self, account: str) -> Grant | None:
-        """Find a coupon grant by its account.
-
-        It is active, or the bet at hand was paid from it.
-        """
+        """Find the coupon grant of an account, among active ones and those that paid the bet."""
         if not is_grant(account):
             return None
         return next((grant for grant in self.grants if grant.account == account), None)
@@ -361,20 +359,20 @@ class ActivePair(msgspec.Struct, frozen=True):
     policy: Policy
 
     def has_bucket(self, account: str) -> bool:
-        """Tell whether a bucket's account is of the active topology."""
+        """Tell whether the active topology has the bucket of this account."""
         code, _, bucket = account.partition("/")
         return code == self.topology.code and self.topology.bucket(bucket) is not None
 
     @property
     def reference(self) -> "PairReference":
-        """Code and version of both, as every record carries them."""
+        """The codes and versions of both documents, as records store them."""
         return PairReference(
             self.topology.code, self.topology.version, self.policy.policy_key, self.policy.version
         )
 
 
 class PairReference(msgspec.Struct, frozen=True):
-    """The codes and versions under which a record was written."""
+    """The codes and versions of a topology and of its policy."""
 
     topology_code: str
     topology_version: int
