@@ -1,4 +1,4 @@
-"""wallet_service: every money write of the platform, documents and activation, reconciliation."""
+"""wallet_service: its routes and loops. Every money write of the platform goes through it."""
 
 from wallet_runtime.contract.processes import WALLET_SERVICE
 from wallet_runtime.plumbing.http.app import Service
@@ -24,7 +24,7 @@ FREEZE_LIMIT_SECONDS = 10
 
 
 def loops(context: Context) -> tuple[Loop, ...]:
-    """Make the loops: reconciliation, the folding of counter-accounts, the freeze guard."""
+    """Make the loops of reconciliation, of folding counter-accounts, and of the freeze guard."""
     task = reconciliation.reconciliation_of(context)
     guard = FreezeGuard(context.database, context.control)
     return (

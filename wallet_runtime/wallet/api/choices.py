@@ -1,4 +1,4 @@
-"""Routes of the player's choice of a funding source: no other route names one (SPEC 1.6)."""
+"""Routes of the player's choice of a funding source. No other route accepts one (SPEC 1.6)."""
 
 from typing import Literal
 
@@ -13,16 +13,16 @@ from wallet_runtime.wallet.store.money import money_of
 
 
 class ChoiceBody(Body):
-    """The source that bets of one provider type are to be paid from, from now on."""
+    """The source that will pay the player's bets of one provider type."""
 
     provider_type: Literal["SPORTS", "LIVE", "SLOTS"]
     source: ForeignId
 
 
 def choose(context: Context, call: Call) -> Answer:
-    """Keep a player's choice (PUT /internal/wallet/v2/players/{player_id}/funding-choice).
+    """Save a player's choice (PUT /internal/wallet/v2/players/{player_id}/funding-choice).
 
-    One not allowed today is a 422.
+    A source that is not allowed now is a 422.
     """
     body: ChoiceBody = call.body
     call.command_id()
@@ -36,7 +36,7 @@ def choose(context: Context, call: Call) -> Answer:
 
 
 def show(context: Context, call: Call) -> Answer:
-    """Show the sources that a player may pick and has picked.
+    """Show the sources that a player may pick, and the player's choices.
 
     GET /internal/wallet/v2/players/{player_id}/funding-choice.
     """

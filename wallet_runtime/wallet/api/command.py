@@ -1,4 +1,4 @@
-"""Steps that every route of money shares: name the request, perform, translate the answer."""
+"""The steps of every money route: build the request, perform the command, build the answer."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -18,8 +18,8 @@ from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.store.batch import BatchItem, Result
 from wallet_runtime.wallet.store.money import money_of
 
-# Transaction ids derive from the request, never from the try: a retry after a crash cannot mint a
-# second one.
+# The namespace of transaction ids. Each id derives from its request, so a retry after a crash gets
+# the same id.
 TRANSACTIONS = UUID("6e0f6a4e-3f0b-5a0a-9d7e-5a6f1f0c7b11")
 PREFIX = "/internal/wallet/v2"
 FROZEN_RETRY_SECONDS = 5
@@ -41,9 +41,9 @@ def perform(
     reads: Reads,
     currency: str = "",
 ) -> Answer:
-    """Perform one command.
+    """Perform one command and return its answer.
 
-    The fingerprint is over the typed command, so that "10", "10.0" and "10.00" are one payload.
+    The fingerprint covers the decoded command, so that "10", "10.0" and "10.00" are one payload.
     """
     call.command_id()
     request = name_request(call, player_id, command)
@@ -66,7 +66,7 @@ def perform(
 def batch_item(
     context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: Reads
 ) -> BatchItem:
-    """Make a command of a batch."""
+    """Wrap a command and its rule as one item of a batch."""
 
     def decide(state: State, pair: ActivePair) -> Decision:
         decision = rule(request, command, state, pair)
@@ -77,10 +77,11 @@ def batch_item(
 
 
 def confirm_not_frozen(context: Context, request: Request, decision: Decision) -> None:
-    """Refuse (503 MAINTENANCE) what the level that this copy acknowledged forbids.
+    """Refuse (503 MAINTENANCE) a decision that this copy's acknowledged freeze level forbids.
 
-    The fence row decides in the database. This comes first, so that a freeze works at once also
-    where a lock keeps the fence row from being written. A canary pass is for the database to judge.
+    The database compares with the fence row, too, and has the last word. This early check makes a
+    freeze work at once, even while a lock delays the write of the fence row. Only the database can
+    judge a canary pass, so a request with a pass goes on.
     """
     level = context.control.freeze.level
     stopped = level == SEALED or (level == INGRESS and decision.starts_new)
@@ -89,7 +90,7 @@ def confirm_not_frozen(context: Context, request: Request, decision: Decision) -
 
 
 def batch_result(request_id: str, result: Result) -> dict[str, Any]:
-    """Tell one result of a batch: request id, status and body, as the command alone answers."""
+    """Return one result of a batch: the status and body that its own route would answer."""
     if isinstance(result, ApiError):
         body = msgspec.Raw(error_body(result, request_id))
         return {"request_id": request_id, "status": result.status, "body": body}
@@ -102,7 +103,7 @@ def batch_result(request_id: str, result: Result) -> dict[str, Any]:
 
 
 def name_request(call: Call, player_id: UUID, command: msgspec.Struct | None) -> Request:
-    """Name who asks for what under which id.
+    """Build the request record of a call.
 
     The transaction id derives from brand, caller, route and request id.
     """

@@ -1,6 +1,6 @@
 """Routes of coupon grants, for promotion_service and the back office.
 
-A closed grant is named by its coupon log id alone.
+The routes that close a grant take only its coupon log id.
 """
 
 from datetime import datetime
@@ -32,9 +32,9 @@ COMPLETIONS_FAILED = Counter(
 
 
 class IssueBody(Body):
-    """A coupon to give: its log id, amount and scope.
+    """A coupon to issue: its log id, amount and scope.
 
-    It lapses at a time (RFC 3339 with an offset), or never.
+    `expires_at` is RFC 3339 with an offset; without it the coupon never expires.
     """
 
     player_id: UUID
@@ -46,9 +46,9 @@ class IssueBody(Body):
 
 
 class CloseBody(Body):
-    """A coupon to take back whole.
+    """A coupon to reverse or expire whole.
 
-    It has no amount: the grant row's own counts, and one that is sent is a 422 (A8-5).
+    The amount comes from the grant's row, so an amount in the body is a 422 (A8-5).
     """
 
     player_id: UUID
@@ -80,7 +80,7 @@ def issue(context: Context, call: Call) -> Answer:
 
 
 def close(rule: Rule, context: Context, call: Call) -> Answer:
-    """Reverse or expire a coupon grant, whole."""
+    """Reverse or expire a whole coupon grant."""
     body: CloseBody = call.body
     command = coupons.Close(str(body.coupon_log_id))
     return perform(
@@ -94,9 +94,9 @@ def close(rule: Rule, context: Context, call: Call) -> Answer:
 
 
 def loud(rule: Rule) -> Rule:
-    """Wrap the completion of rollings (A8-3).
+    """Wrap the rule that completes rollings, to count and log failures of coupons (A8-3).
 
-    One that is for a coupon and does not release its grant is counted and logged.
+    A failure is a coupon's rolling that completes without the release of its grant.
     """
 
     @wraps(rule)

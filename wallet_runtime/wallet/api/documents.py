@@ -1,4 +1,4 @@
-"""Routes of topology, policy and activation: parse, call the store, translate."""
+"""Routes of topologies, of policies and of their activation."""
 
 from functools import partial
 from typing import Any
@@ -28,9 +28,9 @@ class PolicyReference(Body):
 
 
 class PairStart(Body):
-    """The pair that an activation starts from.
+    """The pair that has to be active before an activation.
 
-    Without its policy, any policy of that topology version will do.
+    Without a policy, any policy of this topology version may be active.
     """
 
     topology_code: str
@@ -40,9 +40,9 @@ class PairStart(Body):
 
 
 class ActivateTopologyBody(Body):
-    """The version to activate, with its policy by reference or as a document.
+    """A topology version to activate, with its policy by reference or as a document.
 
-    `from` is the pair that it starts from (null: none).
+    `from` is the pair that has to be active before (null: none is active).
     """
 
     version: Version
@@ -52,16 +52,16 @@ class ActivateTopologyBody(Body):
 
 
 class ActivatePolicyBody(Body):
-    """Which version of the policy to activate; it must be for the active topology (A7-11)."""
+    """A policy version to activate. It must be for the active topology (A7-11)."""
 
     version: Version
     from_pair: PairStart | None = msgspec.field(name="from", default=None)
 
 
 class ValidateBody(Body):
-    """A pair of documents to try against every rule, whatever they are.
+    """Any topology and policy to check against every rule.
 
-    Without a policy, the topology's own rules.
+    Without a policy, only the rules of the topology are checked.
     """
 
     topology_document: Any
@@ -105,12 +105,12 @@ def policy_versions(context: Context, call: Call) -> Answer:
 
 
 def saved(kind: Kind, context: Context, call: Call) -> Answer:
-    """List every saved version, of every code or key."""
+    """List all saved versions of all topologies, or of all policies."""
     return Answer(200, {"versions": Documents(context.database).saved(kind)})
 
 
 def diff(kind: Kind, context: Context, call: Call) -> Answer:
-    """Show what differs between two stored versions: path, old and new value."""
+    """Show the differences between two stored versions: path, old and new value."""
     name = call.path["code" if kind == "topology" else "policy_key"]
     found = Documents(context.database).diff(
         kind, name, _version(call, "old"), _version(call, "new")
@@ -133,7 +133,7 @@ def history(context: Context, call: Call) -> Answer:
 
 
 def save_topology(context: Context, call: Call) -> Answer:
-    """Save a draft; the body is the document."""
+    """Save the body as a draft of a topology."""
     documents, code = Documents(context.database), call.path["code"]
     return Answer(
         200,
@@ -142,7 +142,7 @@ def save_topology(context: Context, call: Call) -> Answer:
 
 
 def save_policy(context: Context, call: Call) -> Answer:
-    """Save a draft; the body is the document."""
+    """Save the body as a draft of a policy."""
     documents, policy_key = Documents(context.database), call.path["policy_key"]
     return Answer(
         200,
@@ -157,16 +157,16 @@ def _asked(call: Call, name: str) -> Asked:
 
 
 def seed(code: str, context: Context, call: Call) -> Answer:
-    """Save the shipped drafts of a topology code; a repeat changes nothing."""
+    """Save the seed of a topology code as drafts. A repeat changes nothing."""
     return Answer(
         200, {"saved": Documents(context.database).seed(code, call.caller, call.fence_token)}
     )
 
 
 def validate(context: Context, call: Call) -> Answer:
-    """Try a pair against every rule (POST /internal/wallet/topology/validate).
+    """Check a pair against every rule (POST /internal/wallet/topology/validate).
 
-    Always 200, the violations say it.
+    The status is always 200; the answer lists the violations.
     """
     body: ValidateBody = call.body
     violations = Documents(context.database).validate(body.topology_document, body.policy_document)
@@ -174,7 +174,7 @@ def validate(context: Context, call: Call) -> Answer:
 
 
 def activation_obstacles(context: Context, call: Call) -> Answer:
-    """Tell which rules would refuse the activation of a stored pair now; changes nothing."""
+    """List the rules that would refuse the activation of a stored pair now. Changes nothing."""
     pair = PairReference(
         topology_code=call.path["code"],
         topology_version=_version(call, "version"),

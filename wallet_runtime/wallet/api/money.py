@@ -1,4 +1,4 @@
-"""Routes that move money: parse, name the request, perform, translate."""
+"""Routes of bets, deposits, withdrawals and players."""
 
 from dataclasses import replace
 from functools import partial
@@ -46,7 +46,7 @@ class AuthorizeBody(Body):
 
 
 class SettleBody(Body):
-    """A result; `payout` is zero for a lost bet."""
+    """The result of a bet; `payout` is zero for a lost bet."""
 
     player_id: UUID
     provider_id: ForeignId
@@ -55,7 +55,7 @@ class SettleBody(Body):
 
 
 class SettleItem(SettleBody):
-    """One result of many, under the request id that it would have alone."""
+    """One result of a batch, with a request id of its own."""
 
     request_id: str
 
@@ -67,7 +67,7 @@ class SettleBatchBody(Body):
 
 
 class RollbackBody(Body):
-    """A bet to take back."""
+    """A bet to roll back."""
 
     player_id: UUID
     provider_id: ForeignId
@@ -85,7 +85,7 @@ class DepositBody(Body):
 
 
 class WithdrawBody(Body):
-    """An amount to move towards the player's own account."""
+    """An amount to move from WITHDRAWABLE to cash, or to pay out of cash."""
 
     player_id: UUID
     amount: str
@@ -102,14 +102,14 @@ class ToBucketBody(Body):
 
 
 class ReviewBody(Body):
-    """A withdrawal to decide over; `reason` is kept by the back office's audit."""
+    """A withdrawal whose state to change; the back office keeps `reason` in its audit."""
 
     transaction_id: UUID
     reason: Reason | None = None
 
 
 class CancelBody(Body):
-    """A withdrawal that its player takes back, before anybody has approved it."""
+    """A withdrawal that its player cancels before approval."""
 
     player_id: UUID
     transaction_id: UUID
@@ -164,10 +164,11 @@ def settle(context: Context, call: Call) -> Answer:
 def settle_batch(context: Context, call: Call) -> Answer:
     """Settle many bets (POST /internal/wallet/v2/bets/settle-batch).
 
-    Each as alone, in two trips and one commit for all.
+    Every bet is settled as by the settle route, but all share two round trips to the database and
+    one commit.
 
-    The answer is 200 with one result per bet in its order: `request_id`, `status` and `body`, which
-    are those of the settle route; a bet that was sent there under the same request id is the same
+    The answer is 200 with one result per bet, in order: `request_id`, `status` and `body` as the
+    settle route answers. A bet that was sent to the settle route with this request id is the same
     request.
     """
     body: SettleBatchBody = call.body
@@ -195,7 +196,7 @@ def settle_batch(context: Context, call: Call) -> Answer:
 
 
 def rollback(context: Context, call: Call) -> Answer:
-    """Take a bet back (POST /internal/wallet/v2/bets/rollback)."""
+    """Roll a bet back (POST /internal/wallet/v2/bets/rollback)."""
     body: RollbackBody = call.body
     command = bets.Rollback(body.provider_id, body.bet_id)
     return perform(
@@ -225,14 +226,14 @@ def deposit_cash(context: Context, call: Call) -> Answer:
 
 
 def withdraw(rule: Rule, context: Context, call: Call) -> Answer:
-    """Move an amount from WITHDRAWABLE to cash, or request its payout."""
+    """Move an amount from WITHDRAWABLE to cash, or request a payout of cash."""
     body: WithdrawBody = call.body
     command = cash.Withdraw(parse_amount(body.amount, body.currency), body.currency)
     return perform(context, call, body.player_id, command, rule, Reads(), body.currency)
 
 
 def review(rule: Rule, context: Context, call: Call) -> Answer:
-    """Approve, reject or mark a withdrawal paid; the player is the withdrawal's own."""
+    """Change the state of a withdrawal by `rule`. The withdrawal itself names its player."""
     body: ReviewBody = call.body
     owner = money_of(context.database).owner_of_transaction(call.brand(), body.transaction_id)
     if owner is None:
@@ -246,7 +247,7 @@ def review(rule: Rule, context: Context, call: Call) -> Answer:
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
     """Cancel a requested withdrawal (POST /internal/wallet/v2/withdrawals/cancel).
 
-    Another player's is not found.
+    A withdrawal of another player is a 404.
     """
     body: CancelBody = call.body
     command = cash.Review(str(body.transaction_id), call.caller)
@@ -263,7 +264,7 @@ def cancel_withdrawal(context: Context, call: Call) -> Answer:
 def register_player(context: Context, call: Call) -> Answer:
     """Open a player's wallet in one currency (POST /internal/wallet/v2/players).
 
-    A repeat is no change, another currency a 422.
+    A repeat changes nothing, and another currency is a 422.
     """
     body: PlayerBody = call.body
     if body.currency not in CURRENCY_EXPONENTS:
@@ -279,7 +280,7 @@ def register_player(context: Context, call: Call) -> Answer:
 
 
 def show_snapshot(context: Context, call: Call) -> Answer:
-    """Show what a player holds (GET /internal/wallet/v2/players/{player_id}/snapshot)."""
+    """Show every account of a player (GET /internal/wallet/v2/players/{player_id}/snapshot)."""
     player_id = call.path_uuid("player_id")
     state, pair = money_of(context.database).look(name_request(call, player_id, None))
     assert state.player is not None

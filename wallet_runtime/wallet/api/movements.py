@@ -29,7 +29,7 @@ class TransferBody(Body):
 
 
 class LegacyTransferBody(Body):
-    """A transfer between the normal wallets of sports and casino, by the legacy aliases."""
+    """A transfer between the normal buckets of sports and casino, by their legacy names."""
 
     player_id: UUID
     from_side: Literal["sports", "casino"]
@@ -49,14 +49,14 @@ class BonusBody(Body):
 
 
 class BonusEndBody(Body):
-    """A bonus to take back."""
+    """A bonus to reverse or expire."""
 
     player_id: UUID
     bonus_id: UUID
 
 
 class PointsBody(Body):
-    """Whole points, as a string of digits, and what they are awarded for, or why they expire."""
+    """A whole number of points as digits, and the reference of their award or expiry."""
 
     player_id: UUID
     points: str
@@ -64,7 +64,7 @@ class PointsBody(Body):
 
 
 class PointsTransferBody(Body):
-    """Whole points to turn into money of a bucket."""
+    """A whole number of points to exchange for money in the bucket `target`."""
 
     player_id: UUID
     points: str
@@ -72,7 +72,7 @@ class PointsTransferBody(Body):
 
 
 class AdjustmentBody(Body):
-    """A correction that one person asks for; who it is, admin_service signs."""
+    """An adjustment to request. admin_service signs who requests it."""
 
     player_id: UUID
     account: str
@@ -83,20 +83,20 @@ class AdjustmentBody(Body):
 
 
 class AdjustmentDecisionBody(Body):
-    """Another person's decision over it."""
+    """An adjustment to apply or reject."""
 
     adjustment_id: UUID
 
 
 class CompleteBody(Body):
-    """A rolling whose turnover is reached."""
+    """A rolling that has reached its turnover."""
 
     player_id: UUID
     rolling_id: UUID
 
 
 class CloseBody(Body):
-    """A rolling that ended without its turnover."""
+    """A rolling that ended before it reached its turnover."""
 
     player_id: UUID
     rolling_id: UUID
@@ -117,7 +117,7 @@ def transfer(context: Context, call: Call) -> Answer:
 def legacy_transfer(context: Context, call: Call) -> Answer:
     """Move money between sports and casino (POST /internal/wallet/v2/transfers/legacy).
 
-    A no-op where they are one bucket.
+    Nothing moves if both share one bucket.
     """
     body: LegacyTransferBody = call.body
     command = transfers.LegacyTransfer(
@@ -156,7 +156,7 @@ def end_bonus(rule: Rule, context: Context, call: Call) -> Answer:
 
 
 def move_points(rule: Rule, context: Context, call: Call) -> Answer:
-    """Award points or let them expire (POST /internal/wallet/v2/points/award, .../expire)."""
+    """Award or expire points (POST /internal/wallet/v2/points/award, .../expire)."""
     body: PointsBody = call.body
     return perform(
         context,
@@ -169,7 +169,7 @@ def move_points(rule: Rule, context: Context, call: Call) -> Answer:
 
 
 def transfer_points(context: Context, call: Call) -> Answer:
-    """Turn points into money (POST /internal/wallet/v2/points/transfer)."""
+    """Exchange points for money (POST /internal/wallet/v2/points/transfer)."""
     body: PointsTransferBody = call.body
     return perform(
         context,
@@ -182,7 +182,7 @@ def transfer_points(context: Context, call: Call) -> Answer:
 
 
 def request_adjustment(context: Context, call: Call) -> Answer:
-    """Ask for an adjustment (POST /internal/wallet/v2/adjustments/request)."""
+    """Request an adjustment (POST /internal/wallet/v2/adjustments/request)."""
     body: AdjustmentBody = call.body
     amount = parse_amount(body.amount, body.currency)
     command = adjustments.Ask(
@@ -199,7 +199,7 @@ def request_adjustment(context: Context, call: Call) -> Answer:
 def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
     """Apply or reject an adjustment (POST /internal/wallet/v2/adjustments/approve, .../reject).
 
-    The player is its own.
+    The adjustment itself names its player.
     """
     body: AdjustmentDecisionBody = call.body
     owner = money_of(context.database).owner_of_adjustment(call.brand(), body.adjustment_id)
@@ -220,7 +220,7 @@ def complete_rolling(context: Context, call: Call) -> Answer:
 
 
 def close_rolling(context: Context, call: Call) -> Answer:
-    """Close a rolling that was canceled or has lapsed (POST /internal/wallet/v2/rollings/close)."""
+    """Close a rolling that was canceled or expired (POST /internal/wallet/v2/rollings/close)."""
     body: CloseBody = call.body
     command = rolling.Close(str(body.rolling_id), body.state)
     reads = WITH_STAKES | Reads(rolling_id=str(body.rolling_id))

@@ -1,4 +1,4 @@
-"""Routes of reconciliation: force a cycle, read the last one."""
+"""Routes of reconciliation: run a cycle now, and show the last one."""
 
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
 from wallet_runtime.plumbing.http.body import Body
@@ -8,13 +8,13 @@ from wallet_runtime.wallet.store.reconciliation import Mode, Reconciliation
 
 
 class CycleBody(Body):
-    """How deep a forced cycle looks; the deepest where nothing is said."""
+    """The depth of a cycle. The default `hashes` is the deepest."""
 
     mode: Mode = "hashes"
 
 
 def reconciliation_of(context: Context) -> Reconciliation:
-    """Return the process's reconciliation over its database, with its anchors."""
+    """Build the reconciliation of this process, with its database and anchors."""
     settings = context.settings
     return Reconciliation(
         context.database,
@@ -23,7 +23,7 @@ def reconciliation_of(context: Context) -> Reconciliation:
 
 
 def run(context: Context, call: Call) -> Answer:
-    """Force a cycle (POST /internal/wallet/v2/reconciliation/run) and answer its figures."""
+    """Run a cycle now (POST /internal/wallet/v2/reconciliation/run) and return its figures."""
     body: CycleBody = call.body
     return Answer(200, reconciliation_of(context).run(call.caller, body.mode))
 

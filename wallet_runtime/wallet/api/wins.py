@@ -1,4 +1,4 @@
-"""Routes of wins beside a bet's payout, and of the campaigns that pay for those without a stake."""
+"""Routes of wins in addition to a bet's payout, and of campaigns."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,11 +14,11 @@ from wallet_runtime.wallet.api.command import PREFIX, name_request, perform
 from wallet_runtime.wallet.domain import wins
 from wallet_runtime.wallet.store import campaigns
 
-NOBODY = UUID(int=0)  # a campaign is no player's
+NOBODY = UUID(int=0)  # a campaign belongs to no player
 
 
 class WinBody(Body):
-    """A win, as game_service reports it: of a campaign, or on a bet of a round."""
+    """A win that game_service reports: from a campaign, or on a bet of a round."""
 
     player_id: UUID
     provider_id: ForeignId
@@ -32,7 +32,7 @@ class WinBody(Body):
 
 
 class WinReversalBody(Body):
-    """A win to take back."""
+    """A win to reverse."""
 
     player_id: UUID
     provider_id: ForeignId
@@ -40,7 +40,7 @@ class WinReversalBody(Body):
 
 
 class CampaignBody(Body):
-    """A campaign of wins without a stake; the person who asks is signed."""
+    """A campaign to create. admin_service signs who creates it."""
 
     code: ForeignId
     provider_id: ForeignId
@@ -79,7 +79,7 @@ def pay(context: Context, call: Call) -> Answer:
 
 
 def reverse(context: Context, call: Call) -> Answer:
-    """Take a win back (POST /internal/wallet/v2/wins/reverse)."""
+    """Reverse a win (POST /internal/wallet/v2/wins/reverse)."""
     body: WinReversalBody = call.body
     command = wins.Reverse(body.provider_id, body.transaction_id)
     return perform(
@@ -88,7 +88,7 @@ def reverse(context: Context, call: Call) -> Answer:
 
 
 def create_campaign(context: Context, call: Call) -> Answer:
-    """Make a campaign (POST /internal/wallet/v2/campaigns), once per code and for good."""
+    """Create a campaign (POST /internal/wallet/v2/campaigns). A code can be used only once."""
     body: CampaignBody = call.body
     call.command_id()
     if body.provider_id not in PROVIDERS:
