@@ -6,6 +6,7 @@ from wallet_runtime.contract.codes import BET_ALREADY_EXISTS
 from wallet_runtime.plumbing.errors import Conflict
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, refuse
+from wallet_runtime.wallet.domain.player import is_blocked
 from wallet_runtime.wallet.domain.records import Finding, SpentWinnings
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
@@ -36,7 +37,7 @@ def refuse_at_once(pair: ActivePair, bet_id: str, state: State) -> Decision | No
         code = "BET_ALREADY_ROLLED_BACK" if held.state == "TOMBSTONE" else BET_ALREADY_EXISTS
         message = f"bet {bet_id} of this provider is already {held.state}"
         return refuse_new(pair, code, message, state=held.state)
-    if state.player is not None and state.player.status == "blocked":
+    if is_blocked(state):
         message = "the player is blocked; open bets can still be settled"
         return refuse_new(pair, "PLAYER_BLOCKED", message)
     return None

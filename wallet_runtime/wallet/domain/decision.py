@@ -6,6 +6,7 @@ from wallet_runtime.contract.events import PARTITIONS
 from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.answers import AccountShare, Answer, CashBalance, Refusal
 from wallet_runtime.wallet.domain.events import EVENT_TYPES, FundingPart, Payload
+from wallet_runtime.wallet.domain.player import free_cash
 from wallet_runtime.wallet.domain.records import BetClosed, BetOpened, Leg, OutboxEvent, Records
 from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, Share, State
 
@@ -85,7 +86,7 @@ def cash_balance(
     state: State, currency: str, *, available: int = 0, pending: int = 0
 ) -> CashBalance:
     """Return the cash balance after a change by `available` and `pending` (minor units)."""
-    free = (state.cash.available if state.cash else 0) + available
+    free = free_cash(state) + available
     held = (state.cash.pending if state.cash else 0) + pending
     return CashBalance(
         available_real=format_amount(free, currency),

@@ -20,7 +20,7 @@ BucketKind = Literal["normal", "bonus", "withdrawable", "points"]
 ProviderType = Literal["SPORTS", "LIVE", "SLOTS"]
 WithdrawableUse = Literal["not_usable", "last", "first"]
 ScopeKind = Literal["sports", "casino", "provider", "all_games"]
-STAKEABLE_KINDS = ("normal", "bonus", "withdrawable")
+STAKEABLE_KINDS: tuple[BucketKind, ...] = ("normal", "bonus", "withdrawable")
 VERSION_MAX = 2**31 - 1
 Version = Annotated[int, msgspec.Meta(ge=1, le=VERSION_MAX)]
 # Only one case and no spaces, so that no two names differ by case or spaces alone. The patterns end
@@ -89,6 +89,10 @@ class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Find a bucket by its code."""
         return next((bucket for bucket in self.buckets if bucket.code == code), None)
 
+    def codes_of(self, *kinds: BucketKind) -> list[str]:
+        """List the codes of the buckets of these kinds."""
+        return [bucket.code for bucket in self.buckets if bucket.kind in kinds]
+
     def account(self, bucket_code: str) -> str:
         """Name the ledger account of a bucket: `RUBY_SPLIT_V1/SPORTS_NORMAL`."""
         return f"{self.code}/{bucket_code}"
@@ -97,6 +101,11 @@ class Topology(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def withdrawable(self) -> Bucket:
         """The bucket of money that is free of turnover. Validation ensures that there is one."""
         return next(bucket for bucket in self.buckets if bucket.kind == "withdrawable")
+
+    @property
+    def withdrawable_account(self) -> str:
+        """The ledger account of the withdrawable bucket."""
+        return self.account(self.withdrawable.code)
 
 
 class TopologyReference(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ the fields have the names that SQL reads, and `tests/wallet_runtime/wallet/test_
 compares these structs with the SQL text. Amounts are minor units.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -26,6 +27,16 @@ class Leg(msgspec.Struct, frozen=True):
     account: str
     delta: int
     currency: str
+
+
+def move(source: str, target: str, amount: int, currency: str) -> tuple[Leg, ...]:
+    """Return the legs that move an amount between two accounts; none for an amount of 0."""
+    return nonzero((Leg(source, -amount, currency), Leg(target, amount, currency)))
+
+
+def nonzero(legs: Iterable[Leg]) -> tuple[Leg, ...]:
+    """Leave out legs that change nothing."""
+    return tuple(leg for leg in legs if leg.delta)
 
 
 class BetOpened(msgspec.Struct, frozen=True):
