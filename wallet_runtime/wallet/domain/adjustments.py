@@ -9,7 +9,7 @@ adjustment of the same account and amount, decided by a second person.
 from typing import Literal
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
 from wallet_runtime.contract.money import CASH_AVAILABLE
@@ -20,7 +20,8 @@ from wallet_runtime.wallet.domain.answers import AdjustmentAnswer
 from wallet_runtime.wallet.domain.decision import Decision, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import STAKEABLE_KINDS
 from wallet_runtime.wallet.domain.locks import relocked
-from wallet_runtime.wallet.domain.records import AdjustmentAsked, AdjustmentDecided, Leg
+from wallet_runtime.wallet.domain.player import free_cash
+from wallet_runtime.wallet.domain.records import AdjustmentAsked, AdjustmentDecided, move
 from wallet_runtime.wallet.domain.state import ActivePair, Adjustment, Request, State
 
 REQUEST, APPROVE, REJECT = "ADJUSTMENT_REQUEST", "ADJUSTMENT_APPROVE", "ADJUSTMENT_REJECT"
@@ -71,10 +72,9 @@ class Decide(msgspec.Struct, frozen=True):
 
 def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decision:
     """Record the adjustment that one person requests, and the reason. No money moves yet."""
-    signed = command.amount if command.direction == "credit" else -command.amount
     record = AdjustmentAsked(
         account=_account(pair, command.account),
-        amount=signed,
+        amount=command.amount if command.direction == "credit" else -command.amount,
         reason=command.reason,
         requested_by=command.requested_by.name,
         requested_key=command.requested_by.key_id,
@@ -85,14 +85,7 @@ def ask(request: Request, command: Ask, state: State, pair: ActivePair) -> Decis
         currency=command.currency,
         **asdict(record),
     )
-    return Decision(
-        command=REQUEST,
-        status=200,
-        body=_body(wanted, "REQUESTED"),
-        pair=pair.reference,
-        starts_new=False,
-        adjustment=record,
-    )
+    return _recorded(REQUEST, pair, _body(wanted, "REQUESTED"), record)
 
 
 def approve(request: Request, command: Decide, state: State, pair: ActivePair) -> Decision:
@@ -101,45 +94,56 @@ def approve(request: Request, command: Decide, state: State, pair: ActivePair) -
     A debit above the balance is refused, and the adjustment stays requested.
     """
     wanted = _named(request, state)
-    if _is_same(Person(wanted.requested_by, wanted.requested_key), command.decided_by):
-        message = (
-            f"adjustment {wanted.adjustment_id} was asked for by {wanted.requested_by};"
-            " another person, with a key of their own,"
-        )
-        raise SamePerson(f"{message} has to apply it")
+    _confirm_second_person(wanted, command.decided_by)
     if wanted.state != "REQUESTED":
         return _again(APPROVE, wanted, pair, "APPLIED")
-    if wanted.account != CASH_AVAILABLE and not wanted.account.startswith(f"{pair.topology.code}/"):
-        message = (
-            f"{wanted.account} is not of the active topology {pair.topology.code};"
-            " reject it and ask anew"
-        )
-        return refuse(APPROVE, pair, 409, "ADJUSTMENT_OUT_OF_REACH", message, starts_new=False)
-    held = (
-        (state.cash.available if state.cash else 0)
-        if wanted.account == CASH_AVAILABLE
-        else state.balance(wanted.account)
+    return (
+        _refuse_foreign_account(wanted, pair)
+        or _refuse_short(wanted, state, pair)
+        or _applied(wanted, command.decided_by, state, pair)
     )
-    if held + wanted.amount < 0:
-        available = format_amount(held, wanted.currency)
-        message = f"{wanted.account} holds {available} {wanted.currency}"
-        return refuse(
-            APPROVE, pair, 409, INSUFFICIENT_FUNDS, message, starts_new=False, available=available
-        )
-    return Decision(
-        command=APPROVE,
-        status=200,
-        body=_body(wanted, "APPLIED", command.decided_by.name),
-        pair=pair.reference,
-        starts_new=False,
-        legs=(
-            Leg(COUNTER, -wanted.amount, wanted.currency),
-            Leg(wanted.account, wanted.amount, wanted.currency),
-        ),
-        adjustment=_decided(wanted, "APPLIED", command.decided_by),
-        locks=relocked(
-            state, {} if wanted.account == CASH_AVAILABLE else {wanted.account: wanted.amount}
-        ),
+
+
+def _confirm_second_person(wanted: Adjustment, person: Person) -> None:
+    if not _is_same(Person(wanted.requested_by, wanted.requested_key), person):
+        return
+    message = (
+        f"adjustment {wanted.adjustment_id} was asked for by {wanted.requested_by};"
+        " another person, with a key of their own,"
+    )
+    raise SamePerson(f"{message} has to apply it")
+
+
+def _refuse_foreign_account(wanted: Adjustment, pair: ActivePair) -> Decision | None:
+    """Refuse an account that was in the active topology once, but is not now."""
+    if wanted.account == CASH_AVAILABLE or wanted.account.startswith(f"{pair.topology.code}/"):
+        return None
+    message = (
+        f"{wanted.account} is not of the active topology {pair.topology.code};"
+        " reject it and ask anew"
+    )
+    return refuse(APPROVE, pair, 409, "ADJUSTMENT_OUT_OF_REACH", message, starts_new=False)
+
+
+def _refuse_short(wanted: Adjustment, state: State, pair: ActivePair) -> Decision | None:
+    is_cash = wanted.account == CASH_AVAILABLE
+    held = free_cash(state) if is_cash else state.balance(wanted.account)
+    if held + wanted.amount >= 0:
+        return None
+    available = format_amount(held, wanted.currency)
+    message = f"{wanted.account} holds {available} {wanted.currency}"
+    return refuse(
+        APPROVE, pair, 409, INSUFFICIENT_FUNDS, message, starts_new=False, available=available
+    )
+
+
+def _applied(wanted: Adjustment, person: Person, state: State, pair: ActivePair) -> Decision:
+    is_cash = wanted.account == CASH_AVAILABLE
+    changes = {} if is_cash else {wanted.account: wanted.amount}
+    return replace(
+        _closed(APPROVE, wanted, "APPLIED", person, pair),
+        legs=move(COUNTER, wanted.account, wanted.amount, wanted.currency),
+        locks=relocked(state, changes),
     )
 
 
@@ -148,14 +152,7 @@ def reject(request: Request, command: Decide, state: State, pair: ActivePair) ->
     wanted = _named(request, state)
     if wanted.state != "REQUESTED":
         return _again(REJECT, wanted, pair, "REJECTED")
-    return Decision(
-        command=REJECT,
-        status=200,
-        body=_body(wanted, "REJECTED", command.decided_by.name),
-        pair=pair.reference,
-        starts_new=False,
-        adjustment=_decided(wanted, "REJECTED", command.decided_by),
-    )
+    return _closed(REJECT, wanted, "REJECTED", command.decided_by, pair)
 
 
 def _again(name: str, wanted: Adjustment, pair: ActivePair, target: str) -> Decision:
@@ -178,9 +175,7 @@ def _account(pair: ActivePair, name: str) -> str:
     if name == CASH_AVAILABLE:
         return name
     if bucket is None or bucket.kind not in STAKEABLE_KINDS:
-        known = ", ".join(
-            [CASH_AVAILABLE, *(b.code for b in pair.topology.buckets if b.kind in STAKEABLE_KINDS)]
-        )
+        known = ", ".join([CASH_AVAILABLE, *pair.topology.codes_of(*STAKEABLE_KINDS)])
         raise AccountInvalid(f"account {name[:64]!r} cannot be adjusted; possible are {known}")
     return pair.topology.account(bucket.code)
 
@@ -189,10 +184,31 @@ def _is_same(one: Person, other: Person) -> bool:
     return one.is_same(other)
 
 
-def _decided(
-    wanted: Adjustment, state: Literal["APPLIED", "REJECTED"], person: Person
-) -> AdjustmentDecided:
-    return AdjustmentDecided(wanted.adjustment_id, state, person.name, person.key_id)
+def _closed(
+    name: str,
+    wanted: Adjustment,
+    state: Literal["APPLIED", "REJECTED"],
+    person: Person,
+    pair: ActivePair,
+) -> Decision:
+    record = AdjustmentDecided(wanted.adjustment_id, state, person.name, person.key_id)
+    return _recorded(name, pair, _body(wanted, state, person.name), record)
+
+
+def _recorded(
+    name: str,
+    pair: ActivePair,
+    body: AdjustmentAnswer,
+    record: AdjustmentAsked | AdjustmentDecided,
+) -> Decision:
+    return Decision(
+        command=name,
+        status=200,
+        body=body,
+        pair=pair.reference,
+        starts_new=False,
+        adjustment=record,
+    )
 
 
 def _body(wanted: Adjustment, state: str, decided_by: str | None = None) -> AdjustmentAnswer:
