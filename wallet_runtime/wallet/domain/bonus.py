@@ -15,6 +15,7 @@ from wallet_runtime.wallet.domain.locks import earned_part, relocked
 from wallet_runtime.wallet.domain.obligations import (
     PROMO,
     Ended,
+    Required,
     Turnover,
     pass_earned_on,
     refuse_open_turnover,
@@ -23,17 +24,20 @@ from wallet_runtime.wallet.domain.obligations import (
     require_turnover,
     revoked,
 )
+from wallet_runtime.wallet.domain.player import is_blocked, rollings_of
 from wallet_runtime.wallet.domain.records import (
     BonusEnded,
     BonusIssued,
-    Leg,
     ObligationChanged,
     ObligationClosed,
+    move,
 )
 from wallet_runtime.wallet.domain.reference import refuse_used
 from wallet_runtime.wallet.domain.state import ActivePair, Bonus, Obligation, Request, State
 
 ISSUE, REVERSE, EXPIRE = "BONUS_ISSUE", "BONUS_REVERSE", "BONUS_EXPIRE"
+# The state in which each command leaves a bonus.
+ENDS = {REVERSE: "REVERSED", EXPIRE: "EXPIRED"}
 
 
 class BonusBucketInvalid(Invalid):
@@ -70,42 +74,48 @@ class End(msgspec.Struct, frozen=True):
 def issue(request: Request, command: Issue, state: State, pair: ActivePair) -> Decision:
     """Pay a bonus from PROMO into a bonus bucket, once per reference, and open its rolling."""
     bucket = _bonus_bucket(pair, command.bucket)
-    used = refuse_used(ISSUE, command.reference, state, pair)
-    if used is not None:
-        return used
-    if state.player is not None and state.player.status == "blocked":
-        message = "the player is blocked; no bonus is issued"
-        return refuse(ISSUE, pair, 409, "PLAYER_BLOCKED", message, starts_new=True)
+    refused = refuse_used(ISSUE, command.reference, state, pair) or _refuse_blocked(state, pair)
+    if refused is not None:
+        return refused
     multiplier = pair.policy.rolling.bonus.get(bucket.code, "0")
     wanted = Turnover(
         bucket, command.amount, command.currency, multiplier, "bonus", cap=_cap(command, pair)
     )
-    required = require_turnover(request, pair, wanted)
-    record = BonusIssued(bucket.code, command.amount, command.reference, required.rolling_id)
-    body = BonusAnswer(
-        bonus_id=str(request.transaction_id),
-        state="ISSUED",
-        bucket=bucket.code,
-        amount=format_amount(command.amount, command.currency),
-        currency=command.currency,
-        reference=command.reference,
-        rolling_id=required.rolling_id,
-    )
-    account = pair.topology.account(bucket.code)
+    return _issued(request, command, pair, require_turnover(request, pair, wanted))
+
+
+def _refuse_blocked(state: State, pair: ActivePair) -> Decision | None:
+    if not is_blocked(state):
+        return None
+    message = "the player is blocked; no bonus is issued"
+    return refuse(ISSUE, pair, 409, "PLAYER_BLOCKED", message, starts_new=True)
+
+
+def _issued(request: Request, command: Issue, pair: ActivePair, required: Required) -> Decision:
+    account = pair.topology.account(command.bucket)
     return Decision(
         command=ISSUE,
         status=200,
-        body=body,
+        body=_issued_body(request, command, required.rolling_id),
         pair=pair.reference,
         starts_new=True,
-        legs=(
-            Leg(PROMO, -command.amount, command.currency),
-            Leg(account, command.amount, command.currency),
-        ),
-        bonus=record,
+        legs=move(PROMO, account, command.amount, command.currency),
+        bonus=BonusIssued(command.bucket, command.amount, command.reference, required.rolling_id),
         reference=command.reference,
         obligations_opened=required.opened,
         events=required.events,
+    )
+
+
+def _issued_body(request: Request, command: Issue, rolling_id: str | None) -> BonusAnswer:
+    return BonusAnswer(
+        bonus_id=str(request.transaction_id),
+        state="ISSUED",
+        bucket=command.bucket,
+        amount=format_amount(command.amount, command.currency),
+        currency=command.currency,
+        reference=command.reference,
+        rolling_id=rolling_id,
     )
 
 
@@ -118,25 +128,31 @@ def reverse(request: Request, command: End, state: State, pair: ActivePair) -> D
     whole again.
     """
     bonus = _named(request, state)
-    refused = _refuse_end(REVERSE, bonus, state, pair, "REVERSED")
+    refused = _refuse_end(REVERSE, bonus, state, pair, ENDS[REVERSE])
+    refused = refused or _refuse_spent(bonus, state, pair)
     if refused is not None:
         return refused
+    taken = min(state.balance(bonus.account), bonus.amount + _locked_leftover(bonus, state))
+    return _ended(REVERSE, request, bonus, state, pair, taken)
+
+
+def _refuse_spent(bonus: Bonus, state: State, pair: ActivePair) -> Decision | None:
     whole = min(state.balance(bonus.account), bonus.low_water or 0)
-    if whole < bonus.amount and bonus.state == "ISSUED":
-        left = format_amount(whole, bonus.currency)
-        message = (
-            f"of bonus {bonus.bonus_id} only {left} {bonus.currency} lay untouched;"
-            " nothing was taken back"
-        )
-        return refuse(REVERSE, pair, 409, "BONUS_SPENT", message, starts_new=False, untouched=left)
-    # The locked rest of an earlier, expired bonus is taken back with the bucket's last rolling.
-    lapsed = (
-        0
-        if state.has_active_rolling(bonus.account, besides=bonus.rolling_id)
-        else state.locked_on(bonus.account)
+    if whole >= bonus.amount or bonus.state != "ISSUED":
+        return None
+    left = format_amount(whole, bonus.currency)
+    message = (
+        f"of bonus {bonus.bonus_id} only {left} {bonus.currency} lay untouched;"
+        " nothing was taken back"
     )
-    taken = min(state.balance(bonus.account), bonus.amount + lapsed)
-    return _ended(REVERSE, request, bonus, state, pair, "REVERSED", taken)
+    return refuse(REVERSE, pair, 409, "BONUS_SPENT", message, starts_new=False, untouched=left)
+
+
+def _locked_leftover(bonus: Bonus, state: State) -> int:
+    """Return the locked rest of earlier, expired bonuses, to take with the last rolling."""
+    if state.has_active_rolling(bonus.account, besides=bonus.rolling_id):
+        return 0
+    return state.locked_on(bonus.account)
 
 
 def expire(request: Request, command: End, state: State, pair: ActivePair) -> Decision:
@@ -148,24 +164,29 @@ def expire(request: Request, command: End, state: State, pair: ActivePair) -> De
     released to WITHDRAWABLE, and the rest returns to PROMO.
     """
     bonus = _named(request, state)
-    refused = _refuse_end(EXPIRE, bonus, state, pair, "EXPIRED")
+    refused = _refuse_end(EXPIRE, bonus, state, pair, ENDS[EXPIRE])
     if refused is not None:
         return refused
     held = state.balance(bonus.account)
     if state.has_active_rolling(bonus.account, besides=bonus.rolling_id):
-        return _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", min(held, bonus.amount))
+        return _ended(EXPIRE, request, bonus, state, pair, min(held, bonus.amount))
     owed = _owed(bonus, state)
     if bonus.state != "ISSUED" or owed is None or not owed.earned:
-        return _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held)
-    earned, target = (
-        earned_part(state, owed),
-        pair.topology.account(pair.topology.withdrawable.code),
-    )
+        return _ended(EXPIRE, request, bonus, state, pair, held)
+    return _expired_with_release(request, bonus, owed, state, pair)
+
+
+def _expired_with_release(
+    request: Request, bonus: Bonus, owed: Obligation, state: State, pair: ActivePair
+) -> Decision:
+    """Expire a bonus and release the part of its bucket that completed rollings have earned."""
+    held, earned = state.balance(bonus.account), earned_part(state, owed)
     left = (state.open_turnover or 0) - owed.required
     if earned and left > 0:
         return refuse_open_turnover(EXPIRE, owed, left, bonus.currency, pair)
+    target = pair.topology.withdrawable_account
     released, legs = release(bonus.account, target, earned, owed.cap, bonus.currency)
-    ended = _ended(EXPIRE, request, bonus, state, pair, "EXPIRED", held - earned, released)
+    ended = _ended(EXPIRE, request, bonus, state, pair, held - earned, released)
     return replace(
         ended,
         legs=(*legs, *ended.legs),
@@ -184,87 +205,109 @@ def _cap(command: Issue, pair: ActivePair) -> int | None:
     return min(caps + ([] if command.max_release is None else [command.max_release]), default=None)
 
 
-def _ended(  # noqa: PLR0913
+def _ended(
     command: str,
     request: Request,
     bonus: Bonus,
     state: State,
     pair: ActivePair,
-    target: str,
     amount: int,
     released: int | None = None,
 ) -> Decision:
     taken = amount if bonus.state == "ISSUED" else 0
-    body = BonusEndAnswer(
-        bonus_id=bonus.bonus_id,
-        state=target,
-        taken_back=format_amount(taken, bonus.currency),
-        currency=bonus.currency,
-        reference=bonus.reference,
-    )
-    if released is not None:
-        body["released"] = format_amount(released, bonus.currency)
-    if bonus.state == target:
+    body = _end_body(bonus, ENDS[command], taken, released)
+    if bonus.state == ENDS[command]:
         return unchanged(command, pair.reference, body)
-    ended: Ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
+    ended: Ended = "CANCELED" if command == REVERSE else "EXPIRED"
+    rollings = (bonus.rolling_id,) if bonus.rolling_id else ()
     return Decision(
         command=command,
         status=200,
         body=body,
         pair=pair.reference,
         starts_new=False,
-        legs=(Leg(bonus.account, -taken, bonus.currency), Leg(PROMO, taken, bonus.currency))
-        if taken
-        else (),
-        bonus=BonusEnded(bonus.bonus_id, "ISSUED", target),
+        legs=move(bonus.account, PROMO, taken, bonus.currency),
+        bonus=BonusEnded(bonus.bonus_id, "ISSUED", ENDS[command]),
         locks=relocked(state, {bonus.account: -taken}),
         obligations_changed=_passed_on(bonus, state),
-        obligations_closed=(ObligationClosed(bonus.rolling_id, ended),) if bonus.rolling_id else (),
-        events=(revoked(request, bonus.rolling_id, ended),) if bonus.rolling_id else (),
+        obligations_closed=tuple(ObligationClosed(rolling, ended) for rolling in rollings),
+        events=tuple(revoked(request, rolling, ended) for rolling in rollings),
     )
+
+
+def _end_body(bonus: Bonus, state: str, taken: int, released: int | None) -> BonusEndAnswer:
+    body = BonusEndAnswer(
+        bonus_id=bonus.bonus_id,
+        state=state,
+        taken_back=format_amount(taken, bonus.currency),
+        currency=bonus.currency,
+        reference=bonus.reference,
+    )
+    if released is not None:
+        body["released"] = format_amount(released, bonus.currency)
+    return body
 
 
 def _passed_on(bonus: Bonus, state: State) -> tuple[ObligationChanged, ...]:
     """Add the earned amount of the bonus's rolling to another rolling of its bucket."""
     owed = _owed(bonus, state)
-    others = tuple(o for o in state.obligations if o.account == bonus.account and o is not owed)
-    return () if owed is None else pass_earned_on(owed, others)
+    if owed is None:
+        return ()
+    return pass_earned_on(owed, rollings_of(state, bonus.account, besides=owed.rolling_id))
 
 
 def _owed(bonus: Bonus, state: State) -> Obligation | None:
-    there = (o for o in state.obligations if o.account == bonus.account)
-    return next((o for o in there if o.rolling_id == bonus.rolling_id), None)
+    there = rollings_of(state, bonus.account)
+    return next((owed for owed in there if owed.rolling_id == bonus.rolling_id), None)
 
 
 def _refuse_end(
     command: str, bonus: Bonus, state: State, pair: ActivePair, target: str
 ) -> Decision | None:
-    if bonus.state not in ("ISSUED", target):
-        message = (
-            f"bonus {bonus.bonus_id} is {bonus.state}; only one that is ISSUED can be"
-            f" {target.lower()}"
-        )
-        return refuse(
-            command, pair, 409, "BONUS_NOT_OPEN", message, starts_new=False, state=bonus.state
-        )
-    carried_off = any(
-        o.rolling_id == bonus.rolling_id and o.account != bonus.account for o in state.obligations
+    if bonus.state == target:
+        return None
+    if bonus.state != "ISSUED":
+        return _refuse_closed(command, bonus, pair, target)
+    return _refuse_carried_off(command, bonus, state, pair) or _refuse_staked(
+        command, bonus, state, pair
     )
-    if bonus.state == "ISSUED" and carried_off:
-        message = (
-            f"bonus {bonus.bonus_id} was transferred out of {bonus.bucket_type_code};"
-            " what became of it is not taken back"
-        )
-        return refuse(command, pair, 409, "BONUS_SPENT", message, starts_new=False)
+
+
+def _refuse_closed(command: str, bonus: Bonus, pair: ActivePair, target: str) -> Decision:
+    message = (
+        f"bonus {bonus.bonus_id} is {bonus.state}; only one that is ISSUED can be {target.lower()}"
+    )
+    return refuse(
+        command, pair, 409, "BONUS_NOT_OPEN", message, starts_new=False, state=bonus.state
+    )
+
+
+def _refuse_carried_off(
+    command: str, bonus: Bonus, state: State, pair: ActivePair
+) -> Decision | None:
+    """Refuse a bonus whose rolling has moved to another bucket with a transfer."""
+    if not any(
+        owed.rolling_id == bonus.rolling_id and owed.account != bonus.account
+        for owed in state.obligations
+    ):
+        return None
+    message = (
+        f"bonus {bonus.bonus_id} was transferred out of {bonus.bucket_type_code};"
+        " what became of it is not taken back"
+    )
+    return refuse(command, pair, 409, "BONUS_SPENT", message, starts_new=False)
+
+
+def _refuse_staked(command: str, bonus: Bonus, state: State, pair: ActivePair) -> Decision | None:
     staked = state.staked_on(bonus.account)
-    if bonus.state == "ISSUED" and staked:
-        stake = format_amount(staked, bonus.currency)
-        message = (
-            f"open bets hold {stake} {bonus.currency} of {bonus.bucket_type_code};"
-            " settle or roll them back first"
-        )
-        return refuse(command, pair, 409, OPEN_STAKES, message, starts_new=False, open_stakes=stake)
-    return None
+    if not staked:
+        return None
+    stake = format_amount(staked, bonus.currency)
+    message = (
+        f"open bets hold {stake} {bonus.currency} of {bonus.bucket_type_code};"
+        " settle or roll them back first"
+    )
+    return refuse(command, pair, 409, OPEN_STAKES, message, starts_new=False, open_stakes=stake)
 
 
 def _named(request: Request, state: State) -> Bonus:
@@ -276,8 +319,8 @@ def _named(request: Request, state: State) -> Bonus:
 def _bonus_bucket(pair: ActivePair, code: str) -> Bucket:
     bucket = pair.topology.bucket(code)
     if bucket is None or bucket.kind != "bonus":
-        known = ", ".join(b.code for b in pair.topology.buckets if b.kind == "bonus")
+        known = ", ".join(pair.topology.codes_of("bonus")) or "none"
         raise BonusBucketInvalid(
-            f"bucket {code[:64]!r} cannot take a bonus; the active topology takes {known or 'none'}"
+            f"bucket {code[:64]!r} cannot take a bonus; the active topology takes {known}"
         )
     return bucket

@@ -17,7 +17,8 @@ from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket, PointsTarget
 from wallet_runtime.wallet.domain.events import PointsTransferred
 from wallet_runtime.wallet.domain.obligations import PROMO, Required, Turnover, require_turnover
-from wallet_runtime.wallet.domain.records import Leg, TransferRecord
+from wallet_runtime.wallet.domain.player import currency_of, is_blocked
+from wallet_runtime.wallet.domain.records import TransferRecord, move
 from wallet_runtime.wallet.domain.reference import refuse_used
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 
@@ -70,10 +71,8 @@ def transfer(request: Request, command: PointsTransfer, state: State, pair: Acti
     Refused unless the points are worth a whole number of minor units.
     """
     target, rate = _target(pair, command.target)
-    assert state.player is not None
-    currency = state.player.currency
-    held = _held(state, pair)
-    if state.player.status == "blocked":
+    currency, held = currency_of(state), _held(state, pair)
+    if is_blocked(state):
         return _refuse(pair, "PLAYER_BLOCKED", "the player is blocked; the points stay points")
     if held < command.points:
         return _short(TRANSFER, pair, held, starts_new=True)
@@ -81,9 +80,8 @@ def transfer(request: Request, command: PointsTransfer, state: State, pair: Acti
     if isinstance(value, Decision):
         return value
     multiplier = pair.policy.rolling.points.get(target.code, "0")
-    required = require_turnover(
-        request, pair, Turnover(target, value, currency, multiplier, "points")
-    )
+    wanted = Turnover(target, value, currency, multiplier, "points")
+    required = require_turnover(request, pair, wanted)
     return _redeemed(request, command, pair, value, currency, required)
 
 
@@ -93,12 +91,7 @@ def _worth(
     """Convert points to minor units, or refuse if there is no rate or no exact amount."""
     minor_units = rate.minor_units_per_point.get(currency)
     if minor_units is None:
-        offered = sorted(rate.minor_units_per_point)
-        message = (
-            f"{target.code} has no rate for points into {currency};"
-            f" it has one for {', '.join(offered) or 'nothing'}"
-        )
-        return _refuse(pair, "POINTS_RATE_MISSING", message, currencies=offered)
+        return _refuse_currency(target, rate, currency, pair)
     value, rest = divmod(command.points * minor_units, rate.per_points)
     if value and not rest:
         return value
@@ -107,6 +100,17 @@ def _worth(
         f" units per {rate.per_points} points"
     )
     return _refuse(pair, "POINTS_NOT_EXACT", message, per_points=rate.per_points)
+
+
+def _refuse_currency(
+    target: Bucket, rate: PointsTarget, currency: str, pair: ActivePair
+) -> Decision:
+    offered = sorted(rate.minor_units_per_point)
+    message = (
+        f"{target.code} has no rate for points into {currency};"
+        f" it has one for {', '.join(offered) or 'nothing'}"
+    )
+    return _refuse(pair, "POINTS_RATE_MISSING", message, currencies=offered)
 
 
 def _refuse(pair: ActivePair, code: str, message: str, **details: object) -> Decision:
@@ -124,35 +128,35 @@ def _redeemed(
     source, target = _account(pair), pair.topology.account(command.target)
     record = TransferRecord(str(request.transaction_id), "POINTS", source, target, value)
     announced = PointsTransferred(
-        points=str(command.points),
-        target=command.target,
-        currency=currency,
-        rolling_id=required.rolling_id,
-        amount=str(value),
+        str(command.points), command.target, currency, required.rolling_id, str(value)
     )
     return Decision(
         command=TRANSFER,
         status=200,
-        body=PointsTransferAnswer(
-            transfer_id=str(request.transaction_id),
-            state="COMPLETED",
-            amount=format_amount(value, currency),
-            points=str(command.points),
-            target=command.target,
-            currency=currency,
-            rolling_id=required.rolling_id,
-        ),
+        body=_redeemed_body(record, command, currency, required.rolling_id),
         pair=pair.reference,
         starts_new=True,
         legs=(
-            Leg(source, -command.points, POINTS_CURRENCY),
-            Leg("REDEEMED", command.points, POINTS_CURRENCY),
-            Leg(PROMO, -value, currency),
-            Leg(target, value, currency),
+            *move(source, "REDEEMED", command.points, POINTS_CURRENCY),
+            *move(PROMO, target, value, currency),
         ),
         transfers=(record,),
         obligations_opened=required.opened,
         events=(event(request, announced), *required.events),
+    )
+
+
+def _redeemed_body(
+    record: TransferRecord, command: PointsTransfer, currency: str, rolling_id: str | None
+) -> PointsTransferAnswer:
+    return PointsTransferAnswer(
+        transfer_id=record.transfer_id,
+        state="COMPLETED",
+        amount=format_amount(record.amount, currency),
+        points=str(command.points),
+        target=command.target,
+        currency=currency,
+        rolling_id=rolling_id,
     )
 
 
@@ -177,19 +181,15 @@ def _moved(
         body=body,
         pair=pair.reference,
         starts_new=delta > 0,
-        legs=(Leg(counter, -delta, POINTS_CURRENCY), Leg(_account(pair), delta, POINTS_CURRENCY)),
+        legs=move(counter, _account(pair), delta, POINTS_CURRENCY),
     )
 
 
 def _target(pair: ActivePair, code: str) -> tuple[Bucket, PointsTarget]:
     bucket = pair.topology.bucket(code)
     rate = next((target for target in pair.topology.points_targets if target.bucket == code), None)
-    if (
-        bucket is None
-        or bucket.kind != "normal"
-        or rate is None
-        or code not in pair.policy.points_targets
-    ):
+    is_offered = code in pair.policy.points_targets
+    if bucket is None or bucket.kind != "normal" or rate is None or not is_offered:
         offered = ", ".join(pair.policy.points_targets) or "none"
         raise PointsTargetInvalid(
             f"points cannot become money in {code[:64]!r}; the active policy offers {offered}"
@@ -198,9 +198,7 @@ def _target(pair: ActivePair, code: str) -> tuple[Bucket, PointsTarget]:
 
 
 def _account(pair: ActivePair) -> str:
-    return pair.topology.account(
-        next(bucket.code for bucket in pair.topology.buckets if bucket.kind == "points")
-    )
+    return pair.topology.account(pair.topology.codes_of("points")[0])
 
 
 def _held(state: State, pair: ActivePair) -> int:
@@ -208,12 +206,7 @@ def _held(state: State, pair: ActivePair) -> int:
 
 
 def _short(name: str, pair: ActivePair, held: int, *, starts_new: bool) -> Decision:
+    message, available = f"the player holds {held} points", str(held)
     return refuse(
-        name,
-        pair,
-        409,
-        INSUFFICIENT_FUNDS,
-        f"the player holds {held} points",
-        starts_new=starts_new,
-        available=str(held),
+        name, pair, 409, INSUFFICIENT_FUNDS, message, starts_new=starts_new, available=available
     )
