@@ -8,6 +8,7 @@ because a stake that returns stays locked. Lost money is unlocked.
 
 from collections.abc import Mapping
 
+from wallet_runtime.wallet.domain.player import rollings_of
 from wallet_runtime.wallet.domain.records import LockChange
 from wallet_runtime.wallet.domain.state import Obligation, State
 
@@ -48,11 +49,7 @@ def _free(state: State, account: str) -> int:
 
 
 def _others_part(state: State, owed: Obligation) -> int:
-    others = sum(
-        o.weight
-        for o in state.obligations
-        if o.account == owed.account and o.rolling_id != owed.rolling_id
-    )
+    others = sum(each.weight for each in rollings_of(state, owed.account, besides=owed.rolling_id))
     whole = owed.weight + others
     return _free(state, owed.account) * (owed.earned + others) // whole if whole else 0
 
@@ -69,13 +66,17 @@ def relocked(state: State, changes: Mapping[str, int], added: Mapping[str, int] 
     `changes` is the change of balance plus open stakes per account. Afterwards no account has more
     locked than it holds and has staked.
     """
-    locks = []
-    for account in dict.fromkeys((*changes, *added)):
-        before = state.locked_on(account)
-        wanted = before + added.get(account, 0)
-        if wanted and changes.get(account, 0) < added.get(account, 0):
-            left = state.balance(account) + state.staked_on(account) + changes.get(account, 0)
-            wanted = min(wanted, left)
-        if wanted != before:
-            locks.append(LockChange(account, wanted - before))
-    return tuple(locks)
+    deltas = (
+        (account, _lock_change(state, account, changes.get(account, 0), added.get(account, 0)))
+        for account in dict.fromkeys((*changes, *added))
+    )
+    return tuple(LockChange(account, delta) for account, delta in deltas if delta)
+
+
+def _lock_change(state: State, account: str, change: int, added: int) -> int:
+    before = state.locked_on(account)
+    wanted = before + added
+    if wanted and change < added:
+        left = state.balance(account) + state.staked_on(account) + change
+        wanted = min(wanted, left)
+    return wanted - before

@@ -17,6 +17,7 @@ from wallet_runtime.wallet.domain.records import (
     ObligationOpened,
     OutboxEvent,
     TransferRecord,
+    nonzero,
 )
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request
 
@@ -60,19 +61,6 @@ def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Re
     if required == 0:
         return Required()
     rolling_id = str(uuid5(request.transaction_id, "rolling"))
-    payload = RollingRequired(
-        rolling_id=rolling_id,
-        topology_code=pair.topology.code,
-        bucket_type_code=wanted.bucket.code,
-        provider_types=wanted.bucket.provider_types,
-        currency=wanted.currency,
-        amount=str(wanted.amount),
-        multiplier=wanted.multiplier,
-        required_turnover=str(required),
-        reference_id=f"{wanted.reason}:{request.transaction_id}",
-        reason=wanted.reason,
-        beside=wanted.beside,
-    )
     opened = ObligationOpened(
         rolling_id=rolling_id,
         topology_code=pair.topology.code,
@@ -81,7 +69,24 @@ def require_turnover(request: Request, pair: ActivePair, wanted: Turnover) -> Re
         required=required,
         cap=wanted.cap,
     )
-    return Required(rolling_id, (opened,), (event(request, payload),))
+    return Required(rolling_id, (opened,), (_required_event(request, opened, wanted),))
+
+
+def _required_event(request: Request, opened: ObligationOpened, wanted: Turnover) -> OutboxEvent:
+    payload = RollingRequired(
+        rolling_id=opened.rolling_id,
+        topology_code=opened.topology_code,
+        bucket_type_code=opened.bucket_type_code,
+        provider_types=wanted.bucket.provider_types,
+        currency=wanted.currency,
+        amount=str(wanted.amount),
+        multiplier=wanted.multiplier,
+        required_turnover=str(opened.required),
+        reference_id=f"{wanted.reason}:{request.transaction_id}",
+        reason=wanted.reason,
+        beside=wanted.beside,
+    )
+    return event(request, payload)
 
 
 def revoked(request: Request, rolling_id: str, state: Ended, index: int = 0) -> OutboxEvent:
@@ -106,7 +111,7 @@ def release(
         Leg(target, released, currency),
         Leg(PROMO, held - released, currency),
     )
-    return released, tuple(leg for leg in legs if leg.delta)
+    return released, nonzero(legs)
 
 
 def release_record(
@@ -128,15 +133,20 @@ def pass_on(owed: Obligation, others: tuple[Obligation, ...]) -> tuple[Obligatio
     which the database lists rollings.
     """
     heir = _heir(others)
-    inherited = ObligationChanged(heir.rolling_id, earned=heir.earned + owed.weight)
+    inherited = ObligationChanged(
+        heir.rolling_id, earned=heir.earned + owed.weight, cap=_inherited_cap(heir, owed)
+    )
     if owed.cap is not None:
-        if heir.cap is not None:
-            inherited = msgspec.structs.replace(inherited, cap=heir.cap + owed.cap)
         return (inherited,)
-    if heir.cap is not None:
-        inherited = msgspec.structs.replace(inherited, cap=None)
     lifted = [o.rolling_id for o in others if o is not heir and o.cap is not None]
     return (inherited, *(ObligationChanged(rolling_id, cap=None) for rolling_id in lifted))
+
+
+def _inherited_cap(heir: Obligation, owed: Obligation) -> int | None | msgspec.UnsetType:
+    """Return the new cap of the heir; None removes its cap, and UNSET changes nothing."""
+    if heir.cap is None:
+        return msgspec.UNSET
+    return None if owed.cap is None else heir.cap + owed.cap
 
 
 def pass_earned_on(

@@ -27,12 +27,13 @@ from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket, Topology, TransferEdge
 from wallet_runtime.wallet.domain.events import CarriedRolling, TransferCompleted
 from wallet_runtime.wallet.domain.obligations import Required, Turnover, require_turnover
+from wallet_runtime.wallet.domain.player import is_blocked, rollings_of
 from wallet_runtime.wallet.domain.records import (
-    Leg,
     ObligationChanged,
     ObligationOpened,
     OutboxEvent,
     TransferRecord,
+    move,
 )
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
@@ -88,23 +89,29 @@ def transfer(request: Request, command: Transfer, state: State, pair: ActivePair
     if edge is None:
         return _refuse_edge(pair, command)
     account, other = topology.account(source.code), topology.account(target.code)
-    held = state.balance(account)
-    owed = tuple(o for o in state.obligations if o.account == account)
-    refusal = (
-        _refuse_player(state, pair)
-        or _refuse_amount(command, held, pair)
-        or (_refuse_stakes(command, state, account, pair) if owed else None)
-        or (_refuse_rollings(command, state, other, len(owed), held, pair) if owed else None)
-    )
-    if refusal is not None:
-        return refusal
+    held, owed = state.balance(account), rollings_of(state, account)
+    refused = _refuse_transfer(command, state, pair, account, other)
+    if refused is not None:
+        return refused
     carried = _carry(request, pair, target, owed, command.amount, held)
     done = _transferred(request, command, pair, target, held, edge, carried)
     return msgspec.structs.replace(done, locks=locks.moved(state, account, other, command.amount))
 
 
+def _refuse_transfer(
+    command: Transfer, state: State, pair: ActivePair, source: str, target: str
+) -> Decision | None:
+    held, owed = state.balance(source), rollings_of(state, source)
+    refused = _refuse_player(state, pair) or _refuse_amount(command, held, pair)
+    if refused is not None or not owed:
+        return refused
+    return _refuse_stakes(command, state, source, pair) or _refuse_rollings(
+        command, state, target, len(owed), held, pair
+    )
+
+
 def _refuse_player(state: State, pair: ActivePair) -> Decision | None:
-    if state.player is None or state.player.status != "blocked":
+    if not is_blocked(state):
         return None
     return _refuse(pair, "PLAYER_BLOCKED", "the player is blocked; the money stays where it is")
 
@@ -121,9 +128,10 @@ def _refuse_stakes(
     command: Transfer, state: State, account: str, pair: ActivePair
 ) -> Decision | None:
     """Refuse while open bets hold money of the source bucket, which still owes turnover."""
-    if not state.staked_on(account):
+    open_stakes = state.staked_on(account)
+    if not open_stakes:
         return None
-    staked = format_amount(state.staked_on(account), command.currency)
+    staked = format_amount(open_stakes, command.currency)
     message = (
         f"open bets hold {staked} {command.currency} of {command.from_bucket},"
         " which still owes turnover; transfer when they are settled"
@@ -135,8 +143,8 @@ def _refuse_rollings(
     command: Transfer, state: State, target: str, moved: int, held: int, pair: ActivePair
 ) -> Decision | None:
     """Refuse a partial transfer that gives the target more than `ROLLINGS_MAX` rollings."""
-    there = sum(o.account == target for o in state.obligations)
-    if command.amount >= held or moved + there <= ROLLINGS_MAX:
+    rollings = moved + len(rollings_of(state, target))
+    if command.amount >= held or rollings <= ROLLINGS_MAX:
         return None
     message = (
         f"{command.to_bucket} would owe under more than {ROLLINGS_MAX} rollings;"
@@ -154,20 +162,20 @@ def legacy_transfer(
     """
     to_side = "casino" if command.from_side == "sports" else "sports"
     source, target = _normal(pair.topology, command.from_side), _normal(pair.topology, to_side)
-    if source != target:
-        return transfer(
-            request,
-            Transfer(source.code, target.code, command.amount, command.currency),
-            state,
-            pair,
-        )
+    if source == target:
+        return _nothing_to_move(request, source, command.currency, pair)
+    typed = Transfer(source.code, target.code, command.amount, command.currency)
+    return transfer(request, typed, state, pair)
+
+
+def _nothing_to_move(request: Request, bucket: Bucket, currency: str, pair: ActivePair) -> Decision:
     body = TransferAnswer(
         transfer_id=str(request.transaction_id),
         state="NOOP",
-        from_bucket=source.code,
-        to_bucket=target.code,
-        amount=format_amount(0, command.currency),
-        currency=command.currency,
+        from_bucket=bucket.code,
+        to_bucket=bucket.code,
+        amount=format_amount(0, currency),
+        currency=currency,
     )
     return Decision(command=TRANSFER, status=200, body=body, pair=pair.reference, starts_new=True)
 
@@ -182,22 +190,31 @@ def _carry(
 ) -> _Carried:
     """Move every rolling with the whole balance, or split every rolling for a part of it."""
     if amount == held:
-        return _Carried(
-            rollings=tuple(CarriedRolling(o.rolling_id, o.rolling_id) for o in owed),
-            opened=(),
-            changed=tuple(
-                ObligationChanged(o.rolling_id, bucket_type_code=target.code) for o in owed
-            ),
-        )
-    parts = tuple(_part(request, pair, target, o, amount, held) for o in owed)
+        return _whole(owed, target)
+    return _split(owed, tuple(_part(request, pair, target, o, amount, held) for o in owed))
+
+
+def _whole(owed: tuple[Obligation, ...], target: Bucket) -> _Carried:
+    moving = [each.rolling_id for each in owed]
     return _Carried(
-        rollings=tuple(
-            CarriedRolling(o.rolling_id, part.rolling_id)
-            for o, part in zip(owed, parts, strict=True)
+        rollings=tuple(CarriedRolling(rolling_id, rolling_id) for rolling_id in moving),
+        opened=(),
+        changed=tuple(
+            ObligationChanged(rolling_id, bucket_type_code=target.code) for rolling_id in moving
         ),
-        opened=parts,
-        changed=tuple(_rest(o, part) for o, part in zip(owed, parts, strict=True)),
     )
+
+
+def _split(owed: tuple[Obligation, ...], parts: tuple[ObligationOpened, ...]) -> _Carried:
+    return _Carried(
+        rollings=tuple(map(_handed_on, owed, parts)),
+        opened=parts,
+        changed=tuple(map(_rest, owed, parts)),
+    )
+
+
+def _handed_on(owed: Obligation, part: ObligationOpened) -> CarriedRolling:
+    return CarriedRolling(owed.rolling_id, part.rolling_id)
 
 
 def _part(  # noqa: PLR0913
@@ -238,36 +255,15 @@ def _transferred(
     edge: TransferEdge,
     carried: _Carried,
 ) -> Decision:
-    source_account = pair.topology.account(command.from_bucket)
-    target_account = pair.topology.account(target.code)
-    generated = Required()
-    if edge.rolling == "generate":
-        generated = _generated(request, command, pair, target, carried)
-    currency = command.currency
-    body = TransferAnswer(
-        transfer_id=str(request.transaction_id),
-        state="COMPLETED",
-        from_bucket=command.from_bucket,
-        to_bucket=target.code,
-        amount=format_amount(command.amount, currency),
-        currency=currency,
-        rolling=edge.rolling,
-        rollings=[each.becomes for each in carried.rollings]
-        + ([generated.rolling_id] if generated.rolling_id else []),
-    )
-    record = TransferRecord(
-        str(request.transaction_id), "EDGE", source_account, target_account, command.amount
-    )
+    generated = _generated(request, command, pair, target, edge, carried)
+    record = _record(request, command, pair)
     return Decision(
         command=TRANSFER,
         status=200,
-        body=body,
+        body=_body(request, command, edge, carried, generated),
         pair=pair.reference,
         starts_new=True,
-        legs=(
-            Leg(source_account, -command.amount, currency),
-            Leg(target_account, command.amount, currency),
-        ),
+        legs=move(record.from_account, record.to_account, record.amount, command.currency),
         transfers=(record,),
         obligations_opened=carried.opened + generated.opened,
         obligations_changed=carried.changed,
@@ -275,17 +271,57 @@ def _transferred(
     )
 
 
-def _generated(
-    request: Request, command: Transfer, pair: ActivePair, target: Bucket, carried: _Carried
-) -> Required:
-    rule = pair.policy.rolling
-    multiplier = rule.transfer.get(target.code, rule.deposit.get(target.code, "0"))
-    beside = tuple(each.becomes for each in carried.rollings)
-    return require_turnover(
-        request,
-        pair,
-        Turnover(target, command.amount, command.currency, multiplier, "transfer", beside=beside),
+def _record(request: Request, command: Transfer, pair: ActivePair) -> TransferRecord:
+    return TransferRecord(
+        str(request.transaction_id),
+        "EDGE",
+        pair.topology.account(command.from_bucket),
+        pair.topology.account(command.to_bucket),
+        command.amount,
     )
+
+
+def _body(
+    request: Request,
+    command: Transfer,
+    edge: TransferEdge,
+    carried: _Carried,
+    generated: Required,
+) -> TransferAnswer:
+    rollings = [*_arriving(carried), generated.rolling_id]
+    return TransferAnswer(
+        transfer_id=str(request.transaction_id),
+        state="COMPLETED",
+        from_bucket=command.from_bucket,
+        to_bucket=command.to_bucket,
+        amount=format_amount(command.amount, command.currency),
+        currency=command.currency,
+        rolling=edge.rolling,
+        rollings=[rolling for rolling in rollings if rolling],
+    )
+
+
+def _arriving(carried: _Carried) -> tuple[str, ...]:
+    """Return the ids of the carried rollings in the target bucket."""
+    return tuple(each.becomes for each in carried.rollings)
+
+
+def _generated(
+    request: Request,
+    command: Transfer,
+    pair: ActivePair,
+    target: Bucket,
+    edge: TransferEdge,
+    carried: _Carried,
+) -> Required:
+    """Require the turnover of the policy, if the edge generates a rolling."""
+    if edge.rolling != "generate":
+        return Required()
+    rule, beside = pair.policy.rolling, _arriving(carried)
+    multiplier = rule.transfer.get(target.code, rule.deposit.get(target.code, "0"))
+    amount, currency = command.amount, command.currency
+    wanted = Turnover(target, amount, currency, multiplier, "transfer", beside=beside)
+    return require_turnover(request, pair, wanted)
 
 
 def _completed(
@@ -318,14 +354,8 @@ def _edge(topology: Topology, source: Bucket, target: Bucket) -> TransferEdge | 
     if source.kind not in SOURCE_KINDS or target.kind not in TARGET_KINDS:
         return None
     ends = (source.code, target.code)
-    return next(
-        (
-            edge
-            for edge in topology.transfer_edges
-            if edge.active and (edge.from_bucket, edge.to_bucket) == ends
-        ),
-        None,
-    )
+    between = (e for e in topology.transfer_edges if (e.from_bucket, e.to_bucket) == ends)
+    return next((edge for edge in between if edge.active), None)
 
 
 def _bucket(topology: Topology, code: str) -> Bucket:
