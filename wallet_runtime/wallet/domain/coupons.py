@@ -12,30 +12,27 @@ import msgspec
 from wallet_runtime.contract.providers import LIVE, PROVIDER_TYPES, PROVIDERS, SLOTS, SPORTS
 from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.answers import CouponAnswer, CouponEndAnswer, RollingAnswer
+from wallet_runtime.wallet.domain.answers import CouponAnswer, CouponEndAnswer
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import GRANT, CouponRule, Destination, ScopeKind
-from wallet_runtime.wallet.domain.events import RollingCompleted, RollingRequired
+from wallet_runtime.wallet.domain.events import RollingRequired
 from wallet_runtime.wallet.domain.obligations import (
     PROMO,
     Ended,
-    refuse_open_turnover,
-    release,
-    release_record,
     revoked,
 )
+from wallet_runtime.wallet.domain.player import is_blocked, rollings_of
 from wallet_runtime.wallet.domain.records import (
     GrantClosed,
     GrantOpened,
-    Leg,
     ObligationClosed,
     ObligationOpened,
     OutboxEvent,
+    move,
 )
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Grant,
-    Obligation,
     Request,
     Scope,
     State,
@@ -88,8 +85,8 @@ def read_scope(scope: Scope) -> Scope:
 
     Raises `ScopeInvalid` for unknown providers, and if provider ids are missing or out of place.
     """
-    unknown = [provider for provider in scope.provider_ids if provider not in PROVIDERS]
-    if (scope.kind == "provider") != bool(scope.provider_ids) or unknown:
+    is_known = all(provider in PROVIDERS for provider in scope.provider_ids)
+    if not is_known or (scope.kind == "provider") != bool(scope.provider_ids):
         found = f"{scope.kind} with {', '.join(scope.provider_ids)[:80] or 'no providers'}"
         raise ScopeInvalid(
             f"only the scope provider takes provider_ids, of {', '.join(PROVIDERS)}; found {found}"
@@ -135,58 +132,77 @@ def issue(
     refused = _refuse_issue(command, state, pair, lapsed=lapsed)
     if refused is not None:
         return refused
-    multiplier = pair.policy.coupons.rolling[command.scope.kind]
-    required = int((command.amount * Decimal(multiplier)).to_integral_value(ROUND_CEILING))
-    grant_id = str(uuid5(request.transaction_id, "grant"))
-    rolling_id = str(uuid5(request.transaction_id, "rolling"))
-    owed = ObligationOpened(
-        rolling_id=rolling_id,
-        topology_code=pair.topology.code,
-        bucket_type_code="",
-        amount=command.amount,
-        required=required,
-        cap=_cap(command, pair.policy.coupons),
-        grant_id=grant_id,
-    )
-    opened = GrantOpened(
-        grant_id, command.coupon_log_id, command.scope, command.amount, command.expires_at
-    )
+    grant = _opened(request, command)
+    owed = _obligation(request, command, grant, pair)
     return Decision(
         command=ISSUE,
         status=200,
-        body=_issued_body(command, grant_id, rolling_id),
+        body=_issued_body(command, grant.grant_id, owed.rolling_id),
         pair=pair.reference,
         starts_new=True,
-        legs=(
-            Leg(PROMO, -command.amount, command.currency),
-            Leg(f"{GRANT}/{grant_id}", command.amount, command.currency),
-        ),
-        grants_opened=(opened,),
+        legs=move(PROMO, f"{GRANT}/{grant.grant_id}", command.amount, command.currency),
+        grants_opened=(grant,),
         obligations_opened=(owed,),
-        events=(_required(request, command, grant_id, rolling_id, multiplier, required),),
+        events=(_required(request, command, owed, pair),),
+    )
+
+
+def _opened(request: Request, command: Issue) -> GrantOpened:
+    grant_id = str(uuid5(request.transaction_id, "grant"))
+    return GrantOpened(
+        grant_id, command.coupon_log_id, command.scope, command.amount, command.expires_at
+    )
+
+
+def _obligation(
+    request: Request, command: Issue, grant: GrantOpened, pair: ActivePair
+) -> ObligationOpened:
+    multiplier = Decimal(pair.policy.coupons.rolling[command.scope.kind])
+    return ObligationOpened(
+        rolling_id=str(uuid5(request.transaction_id, "rolling")),
+        topology_code=pair.topology.code,
+        bucket_type_code="",
+        amount=command.amount,
+        required=int((command.amount * multiplier).to_integral_value(ROUND_CEILING)),
+        cap=_cap(command, pair.policy.coupons),
+        grant_id=grant.grant_id,
     )
 
 
 def _refuse_issue(
     command: Issue, state: State, pair: ActivePair, *, lapsed: bool
 ) -> Decision | None:
-    code = message = ""
-    details: dict[str, object] = {}
-    offered = sorted(pair.policy.coupons.rolling)
     if state.coupon is not None:
-        code, details = "COUPON_ALREADY_ISSUED", {"state": state.coupon.state}
-        message = f"coupon log {command.coupon_log_id} has its grant already,"
-        message += f" and it is {state.coupon.state}"
-    elif lapsed:
-        code, details = "COUPON_LAPSED", {"expires_at": command.expires_at}
-        message = f"the coupon would have lapsed at {command.expires_at}; nothing was issued"
-    elif state.player is not None and state.player.status == "blocked":
-        code, message = "PLAYER_BLOCKED", "the player is blocked; no coupon is issued"
-    elif command.scope.kind not in pair.policy.coupons.rolling:
-        code, details = "COUPON_NOT_OFFERED", {"offered": offered}
-        message = f"the active policy offers no coupon of scope {command.scope.kind};"
-        message += f" it offers {', '.join(offered) or 'none'}"
-    return _refuse(ISSUE, pair, code, message, starts_new=True, **details) if code else None
+        return _refuse_issued(command, state.coupon, pair)
+    if lapsed:
+        return _refuse_lapsed(command, pair)
+    if is_blocked(state):
+        message = "the player is blocked; no coupon is issued"
+        return _refuse(ISSUE, pair, "PLAYER_BLOCKED", message, starts_new=True)
+    if command.scope.kind not in pair.policy.coupons.rolling:
+        return _refuse_unoffered(command, pair)
+    return None
+
+
+def _refuse_issued(command: Issue, coupon: Grant, pair: ActivePair) -> Decision:
+    message = f"coupon log {command.coupon_log_id} has its grant already, and it is {coupon.state}"
+    code = "COUPON_ALREADY_ISSUED"
+    return _refuse(ISSUE, pair, code, message, starts_new=True, state=coupon.state)
+
+
+def _refuse_lapsed(command: Issue, pair: ActivePair) -> Decision:
+    expires_at = command.expires_at
+    message = f"the coupon would have lapsed at {expires_at}; nothing was issued"
+    return _refuse(ISSUE, pair, "COUPON_LAPSED", message, starts_new=True, expires_at=expires_at)
+
+
+def _refuse_unoffered(command: Issue, pair: ActivePair) -> Decision:
+    offered = sorted(pair.policy.coupons.rolling)
+    message = (
+        f"the active policy offers no coupon of scope {command.scope.kind};"
+        f" it offers {', '.join(offered) or 'none'}"
+    )
+    return _refuse(ISSUE, pair, "COUPON_NOT_OFFERED", message, starts_new=True, offered=offered)
 
 
 def _issued_body(command: Issue, grant_id: str, rolling_id: str) -> CouponAnswer:
@@ -207,13 +223,17 @@ def reverse(request: Request, command: Close, state: State, pair: ActivePair) ->
     grant = _named(request, state)
     staked = state.staked_on(grant.account)
     if grant.state == "ACTIVE" and staked:
-        stake = format_amount(staked, grant.currency)
-        message = (
-            f"open bets hold {stake} {grant.currency} of coupon log {grant.coupon_log_id};"
-            " settle or roll them back first"
-        )
-        return _refuse(REVERSE, pair, "COUPON_STAKED", message, open_stake=stake)
+        return _refuse_staked(grant, staked, pair)
     return _take_back(request, REVERSE, grant, state, pair, "REVERSED")
+
+
+def _refuse_staked(grant: Grant, staked: int, pair: ActivePair) -> Decision:
+    stake = format_amount(staked, grant.currency)
+    message = (
+        f"open bets hold {stake} {grant.currency} of coupon log {grant.coupon_log_id};"
+        " settle or roll them back first"
+    )
+    return _refuse(REVERSE, pair, "COUPON_STAKED", message, open_stake=stake)
 
 
 def expire(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
@@ -226,31 +246,6 @@ def expire(request: Request, command: Close, state: State, pair: ActivePair) -> 
         )
         return _refuse(EXPIRE, pair, "COUPON_NOT_LAPSED", message, expires_at=grant.expires_at)
     return _take_back(request, EXPIRE, grant, state, pair, "EXPIRED")
-
-
-def complete(request: Request, owed: Obligation, state: State, pair: ActivePair) -> Decision:
-    """Release the grant of this rolling, and only this grant, to WITHDRAWABLE (A8-3 to A8-5).
-
-    Raises `GrantNotFound` if the grant of an active rolling is missing or not active. No other
-    grant, rolling or balance takes its place.
-    """
-    grant = state.grant(owed.account)
-    if owed.state == "ACTIVE" and (grant is None or grant.state != "ACTIVE"):
-        message = f"rolling {owed.rolling_id} is for coupon grant {owed.grant_id}, which is not"
-        raise GrantNotFound(f"{message} active; nothing was released")
-    if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
-        message = (
-            f"rolling {owed.rolling_id} of coupon grant {owed.grant_id} is {owed.state}"
-            f" on {owed.topology_code}"
-        )
-        return _refuse(COMPLETE, pair, "ROLLING_NOT_COMPLETABLE", message, state=owed.state)
-    if grant is None or owed.state == "COMPLETED":
-        assert state.player is not None
-        body = _completed_body(owed, 0, state.player.currency)
-        return unchanged(COMPLETE, pair.reference, body)
-    if state.open_turnover:
-        return refuse_open_turnover(COMPLETE, owed, state.open_turnover, grant.currency, pair)
-    return _released(request, owed, grant, pair)
 
 
 def landing(account: str, state: State, withdrawable: str) -> tuple[str, ...]:
@@ -284,36 +279,19 @@ def _take_back(
     target: Literal["REVERSED", "EXPIRED"],
 ) -> Decision:
     """Close a grant and its rollings. A grant that was closed this way before stays as it is."""
-    taken = grant.balance if grant.state == "ACTIVE" else 0
-    body = CouponEndAnswer(
-        grant_id=grant.grant_id,
-        coupon_log_id=grant.coupon_log_id,
-        state=target,
-        taken_back=format_amount(taken, grant.currency),
-        currency=grant.currency,
-    )
     if grant.state == target:
-        return unchanged(command, pair.reference, body)
+        return unchanged(command, pair.reference, _end_body(grant, target, 0))
     if grant.state != "ACTIVE":
-        message = (
-            f"coupon log {grant.coupon_log_id} is {grant.state};"
-            f" only an active coupon can be {target.lower()}"
-        )
-        return _refuse(command, pair, "COUPON_NOT_ACTIVE", message, state=grant.state)
-    legs = (
-        (Leg(grant.account, -taken, grant.currency), Leg(PROMO, taken, grant.currency))
-        if taken
-        else ()
-    )
+        return _refuse_closed(command, grant, pair, target)
     ended: Ended = "CANCELED" if target == "REVERSED" else "EXPIRED"
-    rollings = [owed.rolling_id for owed in state.obligations if owed.account == grant.account]
+    rollings = [owed.rolling_id for owed in rollings_of(state, grant.account)]
     return Decision(
         command=command,
         status=200,
-        body=body,
+        body=_end_body(grant, target, grant.balance),
         pair=pair.reference,
         starts_new=False,
-        legs=legs,
+        legs=move(grant.account, PROMO, grant.balance, grant.currency),
         grants_closed=(GrantClosed(grant.grant_id, target),),
         obligations_closed=tuple(ObligationClosed(rolling_id, ended) for rolling_id in rollings),
         events=tuple(
@@ -322,26 +300,41 @@ def _take_back(
     )
 
 
-def _required(  # noqa: PLR0913
-    request: Request, command: Issue, grant_id: str, rolling_id: str, multiplier: str, required: int
+def _end_body(grant: Grant, state: str, taken: int) -> CouponEndAnswer:
+    return CouponEndAnswer(
+        grant_id=grant.grant_id,
+        coupon_log_id=grant.coupon_log_id,
+        state=state,
+        taken_back=format_amount(taken, grant.currency),
+        currency=grant.currency,
+    )
+
+
+def _refuse_closed(command: str, grant: Grant, pair: ActivePair, target: str) -> Decision:
+    message = (
+        f"coupon log {grant.coupon_log_id} is {grant.state};"
+        f" only an active coupon can be {target.lower()}"
+    )
+    return _refuse(command, pair, "COUPON_NOT_ACTIVE", message, state=grant.state)
+
+
+def _required(
+    request: Request, command: Issue, owed: ObligationOpened, pair: ActivePair
 ) -> OutboxEvent:
     """Build the event that requires turnover for a new grant.
 
     The event names the grant as funding source, so that only stakes from this grant count.
     """
-    types = {PROVIDERS[provider] for provider in command.scope.provider_ids} or set(
-        TYPES_OF_SCOPE.get(command.scope.kind, ())
-    )
     token = f"coupon_log:{command.coupon_log_id}"
     payload = RollingRequired(
-        rolling_id=rolling_id,
+        rolling_id=owed.rolling_id,
         topology_code=GRANT,
-        bucket_type_code=grant_id,
-        provider_types=tuple(sorted(types)),
+        bucket_type_code=owed.grant_id or "",
+        provider_types=_types_of(command.scope),
         currency=command.currency,
         amount=str(command.amount),
-        multiplier=multiplier,
-        required_turnover=str(required),
+        multiplier=pair.policy.coupons.rolling[command.scope.kind],
+        required_turnover=str(owed.required),
         reference_id=token,
         reason="coupon",
         remarks=token,
@@ -349,33 +342,10 @@ def _required(  # noqa: PLR0913
     return event(request, payload)
 
 
-def _released(request: Request, owed: Obligation, grant: Grant, pair: ActivePair) -> Decision:
-    target = pair.topology.account(pair.topology.withdrawable.code)
-    released, legs = release(grant.account, target, grant.balance, owed.cap, grant.currency)
-    completed = RollingCompleted(
-        owed.rolling_id, str(released), grant.currency, grant.account, target
-    )
-    return Decision(
-        command=COMPLETE,
-        status=200,
-        body=_completed_body(owed, released, grant.currency),
-        pair=pair.reference,
-        starts_new=False,
-        legs=legs,
-        transfers=release_record(request, grant.account, target, released),
-        grants_closed=(GrantClosed(grant.grant_id, "COMPLETED"),),
-        obligations_closed=(ObligationClosed(owed.rolling_id, "COMPLETED"),),
-        events=(event(request, completed),),
-    )
-
-
-def _completed_body(owed: Obligation, released: int, currency: str) -> RollingAnswer:
-    return RollingAnswer(
-        rolling_id=owed.rolling_id,
-        state="COMPLETED",
-        released=format_amount(released, currency),
-        currency=currency,
-    )
+def _types_of(scope: Scope) -> tuple[str, ...]:
+    """Return the provider types at which a coupon of this scope may be staked."""
+    types = {PROVIDERS[provider] for provider in scope.provider_ids}
+    return tuple(sorted(types or TYPES_OF_SCOPE.get(scope.kind, ())))
 
 
 def _cap(command: Issue, rule: CouponRule) -> int | None:

@@ -10,7 +10,7 @@ import msgspec
 from wallet_runtime.contract.codes import OPEN_STAKES
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain import coupons, locks
+from wallet_runtime.wallet.domain import coupon_release, locks
 from wallet_runtime.wallet.domain.answers import RollingAnswer
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse, unchanged
 from wallet_runtime.wallet.domain.events import RollingCompleted
@@ -22,12 +22,14 @@ from wallet_runtime.wallet.domain.obligations import (
     release,
     release_record,
 )
+from wallet_runtime.wallet.domain.player import currency_of, rollings_of
 from wallet_runtime.wallet.domain.records import (
     GrantClosed,
     Leg,
     LockChange,
     ObligationChanged,
     ObligationClosed,
+    move,
 )
 from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
@@ -66,29 +68,26 @@ def complete(request: Request, command: Complete, state: State, pair: ActivePair
     """
     owed = _obligation(request, command.rolling_id, state)
     if owed.grant_id is not None:
-        return coupons.complete(request, owed, state, pair)
+        return coupon_release.complete(request, owed, state, pair)
     if owed.state not in ("ACTIVE", "COMPLETED") or owed.topology_code != pair.topology.code:
-        message = (
-            f"rolling {command.rolling_id} is {owed.state} on {owed.topology_code};"
-            f" {pair.topology.code} is active"
-        )
-        return refuse(
-            COMPLETE,
-            pair,
-            409,
-            "ROLLING_NOT_COMPLETABLE",
-            message,
-            starts_new=False,
-            state=owed.state,
-        )
+        return _refuse_completion(owed, pair)
     if owed.state == "COMPLETED":
         return unchanged(COMPLETE, pair.reference, _body(owed, state, 0))
     others = _others(owed, state)
     if others:
         return _completed(request, owed, state, pair, changed=pass_on(owed, others))
     if state.open_turnover:
-        return refuse_open_turnover(COMPLETE, owed, state.open_turnover, _currency(state), pair)
+        return refuse_open_turnover(COMPLETE, owed, state.open_turnover, currency_of(state), pair)
     return _last_completed(request, owed, state, pair)
+
+
+def _refuse_completion(owed: Obligation, pair: ActivePair) -> Decision:
+    code = "ROLLING_NOT_COMPLETABLE"
+    message = (
+        f"rolling {owed.rolling_id} is {owed.state} on {owed.topology_code};"
+        f" {pair.topology.code} is active"
+    )
+    return refuse(COMPLETE, pair, 409, code, message, starts_new=False, state=owed.state)
 
 
 def close(request: Request, command: Close, state: State, pair: ActivePair) -> Decision:
@@ -106,17 +105,30 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
         return _refuse_released(owed, pair)
     if owed.state != "ACTIVE":
         return unchanged(CLOSE, pair.reference, _body(owed, state, 0, owed.state))
-    currency = _currency(state)
     given = _is_promotional(owed, state, pair)
     if given and owed.grant_id is None and state.staked_on(owed.account):
         return _staked(CLOSE, owed, state, pair)
     part = 0 if owed.grant_id else locks.earned_part(state, owed)
     left = (state.open_turnover or 0) - owed.required
     if part and left > 0:
-        return refuse_open_turnover(CLOSE, owed, left, currency, pair)
-    target = pair.topology.account(pair.topology.withdrawable.code)
-    released, legs = release(owed.account, target, part, owed.cap, currency)
+        return refuse_open_turnover(CLOSE, owed, left, currency_of(state), pair)
     taken = state.balance(owed.account) - part if given else 0
+    closed = _closed(request, command, owed, state, pair, part, taken)
+    return msgspec.structs.replace(closed, locks=_locks_after(owed, state, part + taken, given))
+
+
+def _closed(
+    request: Request,
+    command: Close,
+    owed: Obligation,
+    state: State,
+    pair: ActivePair,
+    part: int,
+    taken: int,
+) -> Decision:
+    """Release the earned part, take an amount back to PROMO, and close the obligation."""
+    target, currency = pair.topology.withdrawable_account, currency_of(state)
+    released, legs = release(owed.account, target, part, owed.cap, currency)
     body = _body(owed, state, released, command.state)
     body["taken_back"] = format_amount(taken, currency)
     return Decision(
@@ -125,27 +137,25 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
         body=body,
         pair=pair.reference,
         starts_new=False,
-        legs=(*legs, *_taken_back(owed.account, taken, currency)),
+        legs=(*legs, *move(owed.account, PROMO, taken, currency)),
         transfers=release_record(request, owed.account, target, released),
         grants_closed=_closed_grants(owed, command),
         obligations_changed=pass_earned_on(owed, _others(owed, state)),
-        locks=(
-            locks.relocked(state, {owed.account: -taken - part})
-            if given
-            else locks.lock_share(state, owed)
-        ),
         obligations_closed=(ObligationClosed(owed.rolling_id, command.state),),
     )
+
+
+def _locks_after(owed: Obligation, state: State, gone: int, given: bool) -> locks.Locks:
+    """Unlock promotional money that leaves; lock other money that stays."""
+    if given:
+        return locks.relocked(state, {owed.account: -gone})
+    return locks.lock_share(state, owed)
 
 
 def _refuse_released(owed: Obligation, pair: ActivePair) -> Decision:
     message = f"rolling {owed.rolling_id} is COMPLETED, its money is released"
     code = "ROLLING_ALREADY_COMPLETED"
     return refuse(CLOSE, pair, 409, code, message, starts_new=False, state=owed.state)
-
-
-def _taken_back(account: str, taken: int, currency: str) -> tuple[Leg, ...]:
-    return (Leg(account, -taken, currency), Leg(PROMO, taken, currency)) if taken else ()
 
 
 def _closed_grants(owed: Obligation, command: Close) -> tuple[GrantClosed, ...]:
@@ -162,7 +172,7 @@ def _obligation(request: Request, rolling_id: str, state: State) -> Obligation:
 
 
 def _last_completed(request: Request, owed: Obligation, state: State, pair: ActivePair) -> Decision:
-    target = pair.topology.account(pair.topology.withdrawable.code)
+    target = pair.topology.withdrawable_account
     if owed.account == target:
         return _completed(request, owed, state, pair)
     given = _is_promotional(owed, state, pair)
@@ -173,22 +183,18 @@ def _last_completed(request: Request, owed: Obligation, state: State, pair: Acti
     # rolling.
     held = state.balance(owed.account) if given else free
     cap = free if owed.cap is None else min(free, owed.cap)
-    released, legs = release(owed.account, target, held, cap, _currency(state))
+    released, legs = release(owed.account, target, held, cap, currency_of(state))
     locked = locks.relocked(state, {owed.account: -held})
     return _completed(request, owed, state, pair, legs=legs, released=released, locked=locked)
 
 
 def _others(owed: Obligation, state: State) -> tuple[Obligation, ...]:
-    return tuple(
-        o
-        for o in state.obligations
-        if o.account == owed.account and o.rolling_id != owed.rolling_id
-    )
+    return rollings_of(state, owed.account, besides=owed.rolling_id)
 
 
 def _staked(command: str, owed: Obligation, state: State, pair: ActivePair) -> Decision:
     """Refuse to end a rolling while open bets hold a part of the money to take back."""
-    currency = _currency(state)
+    currency = currency_of(state)
     staked = format_amount(state.staked_on(owed.account), currency)
     message = (
         f"open bets hold {staked} {currency} of {owed.bucket_type_code}, which would be taken back"
@@ -198,13 +204,15 @@ def _staked(command: str, owed: Obligation, state: State, pair: ActivePair) -> D
 
 def _is_promotional(owed: Obligation, state: State, pair: ActivePair) -> bool:
     """Tell whether the account is a bonus or grant without another active rolling."""
-    bucket = (
-        pair.topology.bucket(owed.bucket_type_code)
-        if owed.topology_code == pair.topology.code
-        else None
-    )
-    given = owed.grant_id is not None or (bucket is not None and bucket.kind == "bonus")
+    given = owed.grant_id is not None or _is_in_bonus_bucket(owed, pair)
     return given and not state.has_active_rolling(owed.account, besides=owed.rolling_id)
+
+
+def _is_in_bonus_bucket(owed: Obligation, pair: ActivePair) -> bool:
+    if owed.topology_code != pair.topology.code:
+        return False
+    bucket = pair.topology.bucket(owed.bucket_type_code)
+    return bucket is not None and bucket.kind == "bonus"
 
 
 def _completed(
@@ -218,10 +226,8 @@ def _completed(
     locked: tuple[LockChange, ...] = (),
     changed: tuple[ObligationChanged, ...] = (),
 ) -> Decision:
-    target = pair.topology.account(pair.topology.withdrawable.code)
-    completed = RollingCompleted(
-        owed.rolling_id, str(released), _currency(state), owed.account, target
-    )
+    target, currency = pair.topology.withdrawable_account, currency_of(state)
+    completed = RollingCompleted(owed.rolling_id, str(released), currency, owed.account, target)
     return Decision(
         command=COMPLETE,
         status=200,
@@ -238,15 +244,10 @@ def _completed(
 
 
 def _body(owed: Obligation, state: State, released: int, ended: str = "COMPLETED") -> RollingAnswer:
-    currency = _currency(state)
+    currency = currency_of(state)
     return RollingAnswer(
         rolling_id=owed.rolling_id,
         state=ended,
         released=format_amount(released, currency),
         currency=currency,
     )
-
-
-def _currency(state: State) -> str:
-    assert state.player is not None
-    return state.player.currency

@@ -7,7 +7,7 @@ import msgspec
 from tests.wallet_runtime.wallet.histories.planted import InRules, Patch
 from wallet_runtime.wallet.domain import (
     bets,
-    coupons,
+    coupon_release,
     locks,
     obligations,
     rolling,
@@ -20,7 +20,7 @@ replace = msgspec.structs.replace
 
 
 def _no_cap_on_release(patch: Patch) -> None:
-    for module in (rolling, coupons):
+    for module in (rolling, coupon_release):
         patch.setattr(
             module,
             "release",
