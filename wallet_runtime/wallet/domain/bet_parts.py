@@ -29,14 +29,20 @@ def landed(
     passing: list[Leg] = []
     for share in due:
         *through, last = coupons.landing(share.account, state, bet.policy_snapshot.withdrawable)
-        passing += [
-            Leg(account, delta, bet.currency)
-            for account in through
-            for delta in (share.amount, -share.amount)
-        ]
+        for account in through:
+            passing += _passing(account, share.amount, bet.currency)
         resting.append(Share(last, share.amount))
     merged = merge(resting)
-    return merged, (*passing, *(Leg(share.account, share.amount, bet.currency) for share in merged))
+    return merged, (*passing, *legs_of(merged, bet.currency))
+
+
+def _passing(account: str, amount: int, currency: str) -> tuple[Leg, ...]:
+    return (Leg(account, amount, currency), Leg(account, -amount, currency))
+
+
+def legs_of(shares: Iterable[Share], currency: str) -> tuple[Leg, ...]:
+    """Return a leg for each share."""
+    return tuple(Leg(share.account, share.amount, currency) for share in shares)
 
 
 def pair_of(bet: Authorization) -> PairReference:
@@ -56,12 +62,12 @@ def merge(shares: Iterable[Share]) -> tuple[Share, ...]:
 
 def changes(shares: Iterable[Share]) -> dict[str, int]:
     """Sum the shares per bucket account. Grants and PROMO are left out: they have no locks."""
-    merged = {share.account: share.amount for share in merge(shares)}
-    return {
-        account: amount
-        for account, amount in merged.items()
-        if account != PROMO and not is_grant(account)
-    }
+    return {share.account: share.amount for share in merge(shares) if is_bucket(share.account)}
+
+
+def is_bucket(account: str) -> bool:
+    """Tell whether an account of shares is a bucket, and neither a grant nor PROMO."""
+    return account != PROMO and not is_grant(account)
 
 
 def negative(shares: Iterable[Share]) -> tuple[Share, ...]:

@@ -1,37 +1,35 @@
 """The bet commands. Settle and rollback follow the stored bet, not today's policy (SPEC 1.3)."""
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from wallet_runtime.contract.codes import INSUFFICIENT_FUNDS
 from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
-from wallet_runtime.wallet.domain import bet_parts, coupons, funding, locks, turnover
+from wallet_runtime.wallet.domain import bet_parts, bet_undo, coupons, funding, locks, turnover
 from wallet_runtime.wallet.domain.answers import BetAnswer
 from wallet_runtime.wallet.domain.bet_refusals import (
     AUTHORIZE,
     ROLLBACK,
     SETTLE,
-    FurtherWins,
     refuse_at_once,
-    refuse_gone,
     refuse_new,
     refuse_scope,
     refuse_settled,
     refuse_source,
-    refuse_spent,
     refuse_unchosen,
 )
 from wallet_runtime.wallet.domain.decision import STAKE, Decision, event, shares_json, unchanged
-from wallet_runtime.wallet.domain.documents import GRANT
-from wallet_runtime.wallet.domain.events import BetRolledBack, BetSettled
-from wallet_runtime.wallet.domain.obligations import PROMO
+from wallet_runtime.wallet.domain.events import BetSettled
+from wallet_runtime.wallet.domain.policy_snapshot import policy_snapshot
 from wallet_runtime.wallet.domain.reads import ReadMore, Reads
 from wallet_runtime.wallet.domain.records import (
     BetClosed,
     BetOpened,
     Leg,
+    OutboxEvent,
+    nonzero,
 )
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
@@ -41,7 +39,6 @@ from wallet_runtime.wallet.domain.state import (
     Request,
     Share,
     State,
-    is_grant,
 )
 
 
@@ -108,57 +105,79 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
         state.grants, command.provider_id, command.provider_type
     )
     choice = _choice(command, state) if rule.mode == "selection" else None
-    if rule.mode == "selection" and choice is None:
-        return refuse_unchosen(pair, command.provider_type)
-    if choice in [grant.account for grant in others]:
-        return refuse_scope(pair, command.provider_id, command.provider_type, others)
-    accounts = tuple(grant.account for grant in fitting)
-    paying = funding.Coupons(accounts, pair.policy.coupons.place == "first")
+    refused = _refuse_choice(command, pair, choice, others)
+    if refused is not None:
+        return refused
+    paying = _paying(fitting, pair)
     try:
         shares = funding.fund(pair.topology, rule, state, command.stake, choice, paying)
     except funding.SourceNotAllowed as error:
         return refuse_source(pair, choice, str(error))
     except funding.NotEnough as short:
         return _short(pair, command, others if rule.mode == "combined" else (), short.available)
-    return _refuse_limit(command, state, pair, shares) or _authorized(
-        request, command, pair, shares
-    )
+    refused = _refuse_limit(command, state, pair, shares)
+    return refused or _authorized(request, command, pair, shares)
+
+
+def _refuse_choice(
+    command: Authorize, pair: ActivePair, choice: str | None, others: tuple[Grant, ...]
+) -> Decision | None:
+    """Refuse if a required choice is missing, or is a coupon of another scope."""
+    is_required = pair.policy.funding[command.provider_type].mode == "selection"
+    if is_required and choice is None:
+        return refuse_unchosen(pair, command.provider_type)
+    if choice in [grant.account for grant in others]:
+        return refuse_scope(pair, command.provider_id, command.provider_type, others)
+    return None
+
+
+def _paying(grants: tuple[Grant, ...], pair: ActivePair) -> funding.Coupons:
+    accounts = tuple(grant.account for grant in grants)
+    return funding.Coupons(accounts, pair.policy.coupons.place == "first")
 
 
 def settle(request: Request, command: Settle, state: State, _pair: ActivePair) -> Decision:
     """Move the open stake to HOUSE, and pay the payout to the destinations fixed at authorize."""
     bet = _authorization(state, request)
-    pair = bet_parts.pair_of(bet)
     payout = parse_amount(command.payout, bet.currency, zero_allowed=True)
     if bet.state == "SETTLED" and bet.payout == payout:
-        return unchanged(SETTLE, pair, bet_parts.body(bet, bet.state, bet.payout))
+        return unchanged(SETTLE, bet_parts.pair_of(bet), bet_parts.body(bet, bet.state, payout))
     if bet.state != "AUTHORIZED":
-        return refuse_settled(bet, pair)
-    parts = funding.split_payout(payout, bet.funding)
-    due = bet_parts.merge(
-        each
-        for share, part in zip(bet.funding, parts, strict=True)
-        for each in _due(bet, share, part, state)
-    )
-    paid, legs_in = bet_parts.landed(due, bet, state)
-    legs = (
-        Leg(STAKE, -bet.stake, bet.currency),
-        Leg("HOUSE", bet.stake - payout, bet.currency),
-        *legs_in,
-    )
-    counts = turnover.counts(bet.policy_snapshot, bet.stake, payout)
-    settled = BetSettled(*astuple(bet_parts.ended(bet, payout)), counts=counts)
+        return refuse_settled(bet, bet_parts.pair_of(bet))
+    return _settled(request, bet, payout, state)
+
+
+def _settled(request: Request, bet: Authorization, payout: int, state: State) -> Decision:
+    paid, legs_in = bet_parts.landed(_payouts(bet, payout, state), bet, state)
+    stake = Leg(STAKE, -bet.stake, bet.currency)
+    house = Leg("HOUSE", bet.stake - payout, bet.currency)
+    changed = bet_parts.changes((*bet_parts.negative(bet.funding), *paid))
     return Decision(
         command=SETTLE,
         status=200,
         body=bet_parts.body(bet, "SETTLED", payout),
-        pair=pair,
+        pair=bet_parts.pair_of(bet),
         starts_new=False,
-        legs=tuple(leg for leg in legs if leg.delta),
+        legs=nonzero((stake, house, *legs_in)),
         authorization=BetClosed(bet.authorization_id, "AUTHORIZED", "SETTLED", payout, paid),
-        locks=locks.relocked(state, bet_parts.changes((*bet_parts.negative(bet.funding), *paid))),
-        events=(event(request, settled),),
+        locks=locks.relocked(state, changed),
+        events=(_settled_event(request, bet, payout),),
     )
+
+
+def _payouts(bet: Authorization, payout: int, state: State) -> tuple[Share, ...]:
+    """Split a payout over the destinations of the bet's sources."""
+    parts = funding.split_payout(payout, bet.funding)
+    return bet_parts.merge(
+        each
+        for share, part in zip(bet.funding, parts, strict=True)
+        for each in _due(bet, share, part, state)
+    )
+
+
+def _settled_event(request: Request, bet: Authorization, payout: int) -> OutboxEvent:
+    counts = turnover.counts(bet.policy_snapshot, bet.stake, payout)
+    return event(request, BetSettled(*astuple(bet_parts.ended(bet, payout)), counts=counts))
 
 
 def rollback(request: Request, command: Rollback, state: State, pair: ActivePair) -> Decision:
@@ -169,55 +188,12 @@ def rollback(request: Request, command: Rollback, state: State, pair: ActivePair
     if state.authorization is None:
         return _tombstone(request, command, state, pair)
     bet = _authorization(state, request)
-    reference = bet_parts.pair_of(bet)
     if bet.state in ("ROLLED_BACK", "TOMBSTONE"):
-        return unchanged(ROLLBACK, reference, bet_parts.body(bet, bet.state, bet.payout))
+        body = bet_parts.body(bet, bet.state, bet.payout)
+        return unchanged(ROLLBACK, bet_parts.pair_of(bet), body)
     if bet.state == "AUTHORIZED":
-        resting, returned = bet_parts.landed(bet.funding, bet, state)
-        # The locks of the sources still include the open stake. Only a share that returns to
-        # another account changes locks.
-        moved = locks.relocked(
-            state, bet_parts.changes((*bet_parts.negative(bet.funding), *resting))
-        )
-        return _rolled_back(request, bet, (Leg(STAKE, -bet.stake, bet.currency), *returned), moved)
-    return _take_back(request, bet, state, pair)
-
-
-def _take_back(request: Request, bet: Authorization, state: State, pair: ActivePair) -> Decision:
-    """Undo a settled bet whole, or refuse."""
-    resting, returned = bet_parts.landed(bet.funding, bet, state)
-    if state.further_wins:
-        raise FurtherWins(details={"further_wins": format_amount(state.further_wins, bet.currency)})
-    gone = _gone(resting, pair)
-    if gone:
-        return refuse_gone(bet, bet_parts.pair_of(bet), gone)
-    paid = bet.payout_shares or ()
-    # PROMO can always pay back. Any other account must still hold all that the bet paid to it.
-    short = [
-        share.account
-        for share in paid
-        if share.account != PROMO and _kept(share.account, state) < share.amount
-    ]
-    if short:
-        return refuse_spent(bet, bet_parts.pair_of(bet), short)
-    taken = tuple(Leg(share.account, -share.amount, bet.currency) for share in paid)
-    house = Leg("HOUSE", (bet.payout or 0) - bet.stake, bet.currency)
-    # A share returns locked if a rolling of its account was canceled or expired after the bet.
-    back = bet_parts.changes(resting)
-    again = {account: amount for account, amount in back.items() if account in state.lapsed}
-    changed = bet_parts.changes((*bet_parts.negative(paid), *resting))
-    locked = locks.relocked(state, changed, state.lifted | again)
-    return _rolled_back(
-        request, bet, tuple(leg for leg in (*taken, house, *returned) if leg.delta), locked
-    )
-
-
-def _gone(resting: tuple[Share, ...], pair: ActivePair) -> list[str]:
-    """List the buckets that get a part of the stake back, but are not in the active topology."""
-    buckets = [
-        share.account for share in resting if share.account != PROMO and not is_grant(share.account)
-    ]
-    return [account for account in buckets if not pair.has_bucket(account)]
+        return bet_undo.return_stake(request, bet, state)
+    return bet_undo.take_back(request, bet, state, pair)
 
 
 def _refuse_limit(
@@ -241,34 +217,11 @@ def _refuse_limit(
 def _authorized(
     request: Request, command: Authorize, pair: ActivePair, shares: tuple[Share, ...]
 ) -> Decision:
-    counts = turnover.counting(pair.policy.turnover, command.price)
-    snapshot = msgspec.structs.replace(
-        _snapshot(pair, command.provider_type, shares), counts=counts, price=command.price
-    )
-    currency = command.currency
-    record = BetOpened(
-        authorization_id=str(request.transaction_id),
-        provider_id=command.provider_id,
-        provider_type=command.provider_type,
-        bet_id=command.bet_id,
-        round_id=command.round_id,
-        stake=command.stake,
-        state="AUTHORIZED",
-        funding=shares,
-        policy_snapshot=snapshot,
-    )
-    body = BetAnswer(
-        authorization_id=str(request.transaction_id),
-        bet_id=command.bet_id,
-        state="AUTHORIZED",
-        stake=format_amount(command.stake, currency),
-        currency=currency,
-        funding=shares_json(shares, currency),
-    )
+    currency, record = command.currency, _opened(request, command, pair, shares)
     return Decision(
         command=AUTHORIZE,
         status=200,
-        body=body,
+        body=_opened_body(record, currency),
         pair=pair.reference,
         starts_new=True,
         legs=(
@@ -279,42 +232,43 @@ def _authorized(
     )
 
 
-def _rolled_back(
-    request: Request, bet: Authorization, legs: tuple[Leg, ...], locked: locks.Locks
-) -> Decision:
-    taken_back = BetRolledBack(*astuple(bet_parts.ended(bet, bet.payout or 0)), was=bet.state)
-    return Decision(
-        command=ROLLBACK,
-        status=200,
-        body=bet_parts.body(bet, "ROLLED_BACK", bet.payout),
-        pair=bet_parts.pair_of(bet),
-        starts_new=False,
-        legs=legs,
-        locks=locked,
-        authorization=BetClosed(bet.authorization_id, bet.state, "ROLLED_BACK"),
-        events=(event(request, taken_back),),
+def _opened(
+    request: Request, command: Authorize, pair: ActivePair, shares: tuple[Share, ...]
+) -> BetOpened:
+    counts = turnover.counting(pair.policy.turnover, command.price)
+    snapshot = policy_snapshot(pair, command.provider_type, shares)
+    return BetOpened(
+        authorization_id=str(request.transaction_id),
+        provider_id=command.provider_id,
+        provider_type=command.provider_type,
+        bet_id=command.bet_id,
+        round_id=command.round_id,
+        stake=command.stake,
+        state="AUTHORIZED",
+        funding=shares,
+        policy_snapshot=replace(snapshot, counts=counts, price=command.price),
+    )
+
+
+def _opened_body(record: BetOpened, currency: str) -> BetAnswer:
+    return BetAnswer(
+        authorization_id=record.authorization_id,
+        bet_id=record.bet_id,
+        state=record.state,
+        stake=format_amount(record.stake, currency),
+        currency=currency,
+        funding=shares_json(record.funding, currency),
     )
 
 
 def _tombstone(request: Request, command: Rollback, state: State, pair: ActivePair) -> Decision:
     """Record a rollback that arrives before its bet, so that the late bet is refused."""
-    currency = state.player.currency if state.player else ""
-    record = BetOpened(
-        authorization_id=str(request.transaction_id),
-        provider_id=command.provider_id,
-        provider_type=PROVIDERS.get(command.provider_id, ""),
-        bet_id=command.bet_id,
-        round_id="",
-        stake=0,
-        state="TOMBSTONE",
-        funding=(),
-        policy_snapshot=PolicySnapshot(),
-    )
+    record = _tombstone_record(request, command)
     body = BetAnswer(
-        authorization_id=str(request.transaction_id),
-        bet_id=command.bet_id,
-        state="TOMBSTONE",
-        currency=currency,
+        authorization_id=record.authorization_id,
+        bet_id=record.bet_id,
+        state=record.state,
+        currency=state.player.currency if state.player else "",
     )
     return Decision(
         command=ROLLBACK,
@@ -326,25 +280,17 @@ def _tombstone(request: Request, command: Rollback, state: State, pair: ActivePa
     )
 
 
-def _snapshot(pair: ActivePair, provider_type: str, shares: tuple[Share, ...]) -> PolicySnapshot:
-    destinations = {}
-    for share in shares:
-        if is_grant(share.account):
-            rule = coupons.winnings(pair.policy.coupons, provider_type)
-        else:
-            rule = pair.policy.destinations[share.account.partition("/")[2]]
-        before, after = (
-            share.account if code == GRANT else pair.topology.account(code)
-            for code in (rule.before, rule.after)
-        )
-        destinations[share.account] = (before, after)
-    withdrawable = pair.topology.account(pair.topology.withdrawable.code)
-    reaches = {account for pair_of in destinations.values() for account in pair_of} | set(
-        destinations
-    )
-    buckets = {withdrawable if is_grant(account) else account for account in reaches}
-    return PolicySnapshot(
-        destinations=destinations, reaches=tuple(sorted(buckets)), withdrawable=withdrawable
+def _tombstone_record(request: Request, command: Rollback) -> BetOpened:
+    return BetOpened(
+        authorization_id=str(request.transaction_id),
+        provider_id=command.provider_id,
+        provider_type=PROVIDERS.get(command.provider_id, ""),
+        bet_id=command.bet_id,
+        round_id="",
+        stake=0,
+        state="TOMBSTONE",
+        funding=(),
+        policy_snapshot=PolicySnapshot(),
     )
 
 
@@ -383,12 +329,3 @@ def _short(pair: ActivePair, command: Authorize, others: tuple[Grant, ...], held
     available = format_amount(held, command.currency)
     message = f"the allowed sources hold {available} {command.currency}"
     return refuse_new(pair, INSUFFICIENT_FUNDS, message, available=available)
-
-
-def _kept(account: str, state: State) -> int:
-    """Return how much of the money that was paid to an account is still there.
-
-    Money that came in later does not replace spent money.
-    """
-    held = state.balance(account)
-    return min(held, state.low_water.get(account, held))

@@ -7,10 +7,12 @@ import msgspec
 from tests.wallet_runtime.wallet.histories.planted import InRules, Patch
 from wallet_runtime.wallet.domain import (
     bet_parts,
+    bet_undo,
     bets,
     funding,
     turnover,
 )
+from wallet_runtime.wallet.domain.policy_snapshot import policy_snapshot
 from wallet_runtime.wallet.domain.state import Request, Share, State
 
 replace = msgspec.structs.replace
@@ -41,7 +43,7 @@ def _rollback_to_the_first_source(patch: Patch) -> None:
 
 
 def _refill_hides_spent_winnings(patch: Patch) -> None:
-    patch.setattr(bets, "_kept", lambda account, state: state.balance(account))
+    patch.setattr(bet_undo, "_kept", lambda account, state: state.balance(account))
 
 
 def _settled_by_todays_policy(patch: Patch) -> None:
@@ -53,7 +55,7 @@ def _settled_by_todays_policy(patch: Patch) -> None:
             state = replace(
                 state,
                 authorization=replace(
-                    bet, policy_snapshot=bets._snapshot(pair, bet.provider_type, bet.funding)
+                    bet, policy_snapshot=policy_snapshot(pair, bet.provider_type, bet.funding)
                 ),
             )
         return right(request, command, state, pair)
@@ -73,7 +75,7 @@ def _winnings_stay_after_rolling(patch: Patch) -> None:
 
 def _points_can_be_bet(patch: Patch) -> None:
     right = funding.paying_order
-    fix = bets._snapshot
+    fix = policy_snapshot
     patch.setattr(
         funding,
         "paying_order",
@@ -81,7 +83,7 @@ def _points_can_be_bet(patch: Patch) -> None:
     )
     patch.setattr(
         bets,
-        "_snapshot",
+        "policy_snapshot",
         lambda pair, kind, shares: fix(
             pair, kind, tuple(s for s in shares if not s.account.endswith("/POINTS"))
         ),
