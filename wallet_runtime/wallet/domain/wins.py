@@ -13,21 +13,14 @@ from msgspec.structs import asdict
 
 from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound
 from wallet_runtime.plumbing.money import format_amount, parse_amount
-from wallet_runtime.wallet.domain import bet_parts, bets, funding, locks
-from wallet_runtime.wallet.domain.answers import WinAnswer
-from wallet_runtime.wallet.domain.decision import Decision, event, refuse, shares_json, unchanged
+from wallet_runtime.wallet.domain import bet_parts, bets, funding, locks, win_records
+from wallet_runtime.wallet.domain.decision import Decision, refuse, unchanged
 from wallet_runtime.wallet.domain.documents import NO_LIMIT
-from wallet_runtime.wallet.domain.events import WinConfirmed, WinTakenBack
+from wallet_runtime.wallet.domain.events import WinTakenBack
 from wallet_runtime.wallet.domain.obligations import PROMO
+from wallet_runtime.wallet.domain.player import is_blocked
 from wallet_runtime.wallet.domain.reads import Reads
-from wallet_runtime.wallet.domain.records import (
-    Finding,
-    Leg,
-    OutboxEvent,
-    SpentWin,
-    WinPaid,
-    WinReversed,
-)
+from wallet_runtime.wallet.domain.records import Leg, WinReversed
 from wallet_runtime.wallet.domain.state import (
     ActivePair,
     Authorization,
@@ -37,10 +30,8 @@ from wallet_runtime.wallet.domain.state import (
     Share,
     State,
     Win,
-    is_grant,
 )
-
-PAY, REVERSE = "WIN_PAY", "WIN_REVERSE"
+from wallet_runtime.wallet.domain.win_records import PAY, REVERSE
 
 
 class CampaignNotFound(NotFound):
@@ -122,9 +113,8 @@ def pay(request: Request, command: Pay, state: State, pair: ActivePair) -> Decis
     """
     if state.win is not None:
         return _again(request, command, state.win, pair)
-    if command.campaign is not None:
-        return _from_campaign(request, command, state, pair)
-    return _on_a_bet(request, command, state, pair)
+    rule = _on_a_bet if command.campaign is None else _from_campaign
+    return rule(request, command, state, pair)
 
 
 def reverse(request: Request, command: Reverse, state: State, pair: ActivePair) -> Decision:
@@ -133,50 +123,58 @@ def reverse(request: Request, command: Reverse, state: State, pair: ActivePair) 
     if win is None or win.player_id != str(request.player_id):
         raise WinNotFound
     if win.reversed:
-        return unchanged(REVERSE, win.pair, _body(win, "REVERSED"))
-    short = [
+        return unchanged(REVERSE, win.pair, win_records.body(win, "REVERSED"))
+    short = _short(win, state)
+    if short:
+        return win_records.refuse_spent(win, short)
+    taken = bet_parts.negative(win.shares)
+    return Decision(
+        command=REVERSE,
+        status=200,
+        body=win_records.body(win, "REVERSED"),
+        pair=win.pair,
+        starts_new=False,
+        legs=(
+            *bet_parts.legs_of(taken, win.currency),
+            Leg("HOUSE", win.amount, win.currency),
+        ),
+        win=WinReversed(win.win_id),
+        locks=locks.relocked(state, bet_parts.changes(taken)),
+        events=(win_records.win_event(request, WinTakenBack, win),),
+    )
+
+
+def _short(win: Win, state: State) -> list[str]:
+    """List the accounts that no longer hold their share of the win; PROMO is never one of them."""
+    return [
         share.account
         for share in win.shares
         if share.account != PROMO and _kept(share.account, win, state) < share.amount
     ]
-    if short:
-        return _spent(win, short)
-    taken = tuple(Leg(share.account, -share.amount, win.currency) for share in win.shares)
-    lowered = {
-        share.account: -share.amount
-        for share in win.shares
-        if share.account != PROMO and not is_grant(share.account)
-    }
-    return Decision(
-        command=REVERSE,
-        status=200,
-        body=_body(win, "REVERSED"),
-        pair=win.pair,
-        starts_new=False,
-        legs=(*taken, Leg("HOUSE", win.amount, win.currency)),
-        win=WinReversed(win.win_id),
-        locks=locks.relocked(state, lowered),
-        events=(_event(request, WinTakenBack, win),),
-    )
 
 
 def _again(request: Request, command: Pay, win: Win, pair: ActivePair) -> Decision:
-    paid = (win.player_id, win.amount, win.currency, win.campaign_code, win.bet_id, win.round_id)
-    if paid != (
-        str(request.player_id),
+    player_id, state = str(request.player_id), "REVERSED" if win.reversed else "PAID"
+    if win.player_id == player_id and _terms(command) == _stored_terms(win):
+        return unchanged(PAY, win.pair, win_records.body(win, state))
+    message = (
+        f"transaction {command.transaction_id} of this provider was another win; nothing was paid"
+    )
+    return _refuse(pair, "WIN_ALREADY_EXISTS", message, starts_new=False)
+
+
+def _terms(command: Pay) -> tuple[object, ...]:
+    return (
         command.amount,
         command.currency,
         command.campaign,
         command.bet_id,
         command.round_id,
-    ):
-        message = (
-            f"transaction {command.transaction_id} of this provider was another win;"
-            " nothing was paid"
-        )
-        return _refuse(pair, "WIN_ALREADY_EXISTS", message, starts_new=False)
-    state = "REVERSED" if win.reversed else "PAID"
-    return unchanged(PAY, win.pair, _body(win, state))
+    )
+
+
+def _stored_terms(win: Win) -> tuple[object, ...]:
+    return (win.amount, win.currency, win.campaign_code, win.bet_id, win.round_id)
 
 
 def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
@@ -188,18 +186,16 @@ def _from_campaign(request: Request, command: Pay, state: State, pair: ActivePai
     refused = _refuse_campaign(campaign, command, state, pair, source)
     if refused is not None:
         return refused
-    account = pair.topology.account(source or "")
-    rule = pair.policy.destinations[source or ""]
-    target = pair.topology.account(rule.before if state.has_active_rolling(account) else rule.after)
-    shares = (Share(target, command.amount),)
-    return _paid(
-        request,
-        command,
-        pair.reference,
-        shares,
-        (Leg(target, command.amount, command.currency),),
-        starts_new=True,
-    )
+    shares = (Share(_campaign_account(source or "", state, pair), command.amount),)
+    win = _win(request, command, pair.reference, shares)
+    legs = bet_parts.legs_of(shares, command.currency)
+    return win_records.paid(request, win, legs, starts_new=True)
+
+
+def _campaign_account(source: str, state: State, pair: ActivePair) -> str:
+    rule = pair.policy.destinations[source]
+    is_under_rolling = state.has_active_rolling(pair.topology.account(source))
+    return pair.topology.account(rule.before if is_under_rolling else rule.after)
 
 
 def _on_a_bet(request: Request, command: Pay, state: State, pair: ActivePair) -> Decision:
@@ -207,37 +203,42 @@ def _on_a_bet(request: Request, command: Pay, state: State, pair: ActivePair) ->
 
     Settlement has already returned locked stakes, so no part of the win is held back for them.
     """
+    bet = _closed_bet(request, state)
+    refused = _refuse_further(bet, command, pair)
+    if refused is not None:
+        return refused
+    shares, legs = bet_parts.landed(_due(bet, command.amount, state), bet, state)
+    gone = [share.account for share in shares if not _is_open(pair, share.account)]
+    if gone:
+        return _refuse_gone(bet, gone, pair)
+    win = _win(request, command, bet_parts.pair_of(bet), shares, bet.authorization_id)
+    return win_records.paid(request, win, legs, starts_new=False)
+
+
+def _closed_bet(request: Request, state: State) -> Authorization:
     bet = state.authorization
     if bet is None or bet.player_id != str(request.player_id):
         raise bets.AuthorizationNotFound
     if bet.state == "AUTHORIZED":
         raise BetNotSettled
-    refused = _refuse_further(bet, command, pair)
-    if refused is not None:
-        return refused
-    parts = funding.split_payout(command.amount, bet.funding)
-    due = bet_parts.merge(
+    return bet
+
+
+def _due(bet: Authorization, amount: int, state: State) -> tuple[Share, ...]:
+    parts = funding.split_payout(amount, bet.funding)
+    return bet_parts.merge(
         Share(_destination(bet, share, state), part)
         for share, part in zip(bet.funding, parts, strict=True)
         if part
     )
-    shares, legs = bet_parts.landed(due, bet, state)
-    gone = [share.account for share in shares if not _is_open(pair, share.account)]
-    if gone:
-        message = (
-            f"the active topology has no {', '.join(gone)} to pay a win on bet {bet.bet_id} to;"
-            " nothing was paid"
-        )
-        return _refuse(pair, "DESTINATION_GONE", message, starts_new=False, accounts=gone)
-    return _paid(
-        request,
-        command,
-        bet_parts.pair_of(bet),
-        shares,
-        legs,
-        starts_new=False,
-        authorization_id=bet.authorization_id,
+
+
+def _refuse_gone(bet: Authorization, gone: list[str], pair: ActivePair) -> Decision:
+    message = (
+        f"the active topology has no {', '.join(gone)} to pay a win on bet {bet.bet_id} to;"
+        " nothing was paid"
     )
+    return _refuse(pair, "DESTINATION_GONE", message, starts_new=False, accounts=gone)
 
 
 def _destination(bet: Authorization, share: Share, state: State) -> str:
@@ -248,30 +249,45 @@ def _destination(bet: Authorization, share: Share, state: State) -> str:
 def _refuse_campaign(
     campaign: Campaign, command: Pay, state: State, pair: ActivePair, source: str | None
 ) -> Decision | None:
+    refused = _refuse_blocked(state, pair) or _refuse_closed(campaign, command, pair)
+    if refused is None and source is None:
+        message = f"the policy names no source for wins without a stake at {command.provider_type}"
+        return _refuse(pair, "WIN_NOT_OFFERED", message, starts_new=True)
+    return refused or _refuse_over(campaign, command, pair)
+
+
+def _refuse_blocked(state: State, pair: ActivePair) -> Decision | None:
+    if not is_blocked(state):
+        return None
+    message = "the player is blocked and wins nothing without a stake"
+    return _refuse(pair, "PLAYER_BLOCKED", message, starts_new=True)
+
+
+def _refuse_closed(campaign: Campaign, command: Pay, pair: ActivePair) -> Decision | None:
+    """Refuse a campaign of another currency, or one that has ended."""
     named = f"campaign {campaign.campaign_code}"
-    code = message = ""
-    details: dict[str, object] = {}
-    if state.player is not None and state.player.status == "blocked":
-        code = "PLAYER_BLOCKED"
-        message = "the player is blocked and wins nothing without a stake"
-    elif campaign.currency != command.currency:
-        code = "CAMPAIGN_CURRENCY"
+    if campaign.currency != command.currency:
         message = f"{named} is in {campaign.currency}, not in {command.currency}"
-    elif campaign.expired:
-        code, message = "CAMPAIGN_EXPIRED", f"{named} ended at {campaign.expires_at}"
-    elif source is None:
-        code = "WIN_NOT_OFFERED"
-        message = "the policy names no source for wins without a stake at"
-        message += f" {command.provider_type}"
-    elif command.amount > campaign.cap_per_win:
-        most = format_amount(campaign.cap_per_win, command.currency)
-        code, details = "WIN_LIMIT", {"limit": most}
-        message = f"a win of {named} is at most {most} {command.currency}"
-    elif command.amount > campaign.cap - campaign.spent:
-        left = format_amount(campaign.cap - campaign.spent, command.currency)
-        code, details = "CAMPAIGN_SPENT", {"left": left}
-        message = f"{named} has {left} {command.currency} left"
-    return _refuse(pair, code, message, starts_new=True, **details) if code else None
+        return _refuse(pair, "CAMPAIGN_CURRENCY", message, starts_new=True)
+    if campaign.expired:
+        message = f"{named} ended at {campaign.expires_at}"
+        return _refuse(pair, "CAMPAIGN_EXPIRED", message, starts_new=True)
+    return None
+
+
+def _refuse_over(campaign: Campaign, command: Pay, pair: ActivePair) -> Decision | None:
+    """Refuse a win above the campaign's cap per win, or above the rest of its cap."""
+    named, money = f"campaign {campaign.campaign_code}", command.currency
+    if command.amount > campaign.cap_per_win:
+        most = format_amount(campaign.cap_per_win, money)
+        message = f"a win of {named} is at most {most} {money}"
+        return _refuse(pair, "WIN_LIMIT", message, starts_new=True, limit=most)
+    rest = campaign.cap - campaign.spent
+    if command.amount > rest:
+        left = format_amount(rest, money)
+        message = f"{named} has {left} {money} left"
+        return _refuse(pair, "CAMPAIGN_SPENT", message, starts_new=True, left=left)
+    return None
 
 
 def _refuse_further(bet: Authorization, command: Pay, pair: ActivePair) -> Decision | None:
@@ -281,30 +297,31 @@ def _refuse_further(bet: Authorization, command: Pay, pair: ActivePair) -> Decis
     if bet.round_id != command.round_id:
         message = f"bet {bet.bet_id} belongs to another round than the win"
         return _refuse(pair, "ROUND_MISMATCH", message, starts_new=False)
-    limit = pair.policy.wins.further_max.get(bet.currency)
+    return _refuse_amount(command.amount, bet.currency, pair)
+
+
+def _refuse_amount(amount: int, currency: str, pair: ActivePair) -> Decision | None:
+    """Refuse a further win that the policy does not offer, or that is above its limit."""
+    limit = pair.policy.wins.further_max.get(currency)
     if limit is None:
-        message = f"the policy offers no further wins in {bet.currency}"
+        message = f"the policy offers no further wins in {currency}"
         return _refuse(pair, "WIN_NOT_OFFERED", message, starts_new=False)
-    if limit != NO_LIMIT and command.amount > parse_amount(limit, bet.currency):
-        message = (
-            f"a further win is at most {limit} {bet.currency};"
-            " nothing was paid, a person has to look at it"
-        )
-        return _refuse(pair, "WIN_LIMIT", message, starts_new=False, limit=limit)
-    return None
+    if limit == NO_LIMIT or amount <= parse_amount(limit, currency):
+        return None
+    message = (
+        f"a further win is at most {limit} {currency}; nothing was paid, a person has to look at it"
+    )
+    return _refuse(pair, "WIN_LIMIT", message, starts_new=False, limit=limit)
 
 
-def _paid(  # noqa: PLR0913
+def _win(
     request: Request,
     command: Pay,
     pair: PairReference,
     shares: tuple[Share, ...],
-    legs: tuple[Leg, ...],
-    *,
-    starts_new: bool,
     authorization_id: str | None = None,
-) -> Decision:
-    win = Win(
+) -> Win:
+    return Win(
         win_id=str(request.transaction_id),
         player_id=str(request.player_id),
         provider_id=command.provider_id,
@@ -318,50 +335,6 @@ def _paid(  # noqa: PLR0913
         bet_id=command.bet_id,
         round_id=command.round_id,
     )
-    record = WinPaid(
-        provider_id=command.provider_id,
-        provider_transaction_id=command.transaction_id,
-        campaign_code=command.campaign,
-        authorization_id=authorization_id,
-        bet_id=command.bet_id,
-        round_id=command.round_id,
-        amount=command.amount,
-        shares=shares,
-    )
-    return Decision(
-        command=PAY,
-        status=200,
-        body=_body(win, "PAID"),
-        pair=pair,
-        starts_new=starts_new,
-        legs=(Leg("HOUSE", -command.amount, command.currency), *legs),
-        win=record,
-        events=(_event(request, WinConfirmed, win),),
-    )
-
-
-def _event(request: Request, kind: type[WinConfirmed | WinTakenBack], win: Win) -> OutboxEvent:
-    payload = kind(
-        win_id=win.win_id,
-        transaction_id=win.provider_transaction_id,
-        provider_id=win.provider_id,
-        campaign=win.campaign_code,
-        authorization_id=win.authorization_id,
-        currency=win.currency,
-        amount=str(win.amount),
-    )
-    return event(request, payload)
-
-
-def _body(win: Win, state: str) -> WinAnswer:
-    return WinAnswer(
-        win_id=win.win_id,
-        transaction_id=win.provider_transaction_id,
-        state=state,
-        amount=format_amount(win.amount, win.currency),
-        currency=win.currency,
-        paid_to=shares_json(win.shares, win.currency),
-    )
 
 
 def _kept(account: str, win: Win, state: State) -> int:
@@ -369,23 +342,8 @@ def _kept(account: str, win: Win, state: State) -> int:
     return min(held, win.low_water.get(account, 0))
 
 
-def _spent(win: Win, short: list[str]) -> Decision:
-    message = (
-        f"what win {win.provider_transaction_id} paid is no longer whole in {', '.join(short)};"
-        " nothing was taken back"
-    )
-    refusal = refuse(
-        REVERSE, win.pair, 409, "WINNINGS_SPENT", message, starts_new=False, accounts=short
-    )
-    details = SpentWin(
-        win.provider_transaction_id, win.provider_id, str(win.amount), win.currency, short
-    )
-    finding = Finding("WIN_REVERSAL_REFUSED", win.win_id, details)
-    return msgspec.structs.replace(refusal, findings=(finding,))
-
-
 def _is_open(pair: ActivePair, account: str) -> bool:
-    return account == PROMO or is_grant(account) or pair.has_bucket(account)
+    return pair.has_bucket(account) or not bet_parts.is_bucket(account)
 
 
 def _refuse(
