@@ -7,7 +7,7 @@ import msgspec
 from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.wallet.domain import coupons, funding
-from wallet_runtime.wallet.domain.state import ActivePair, State
+from wallet_runtime.wallet.domain.state import ActivePair, Scope, State
 
 
 class SourceInvalid(Invalid):
@@ -31,15 +31,19 @@ def allowed(provider_type: str, state: State, pair: ActivePair) -> tuple[str, ..
     rule = pair.policy.funding[provider_type]
     if rule.mode != "selection":
         return ()
-    providers = [provider for provider, served in PROVIDERS.items() if served == provider_type]
-    grants = [
+    grants = tuple(
         grant.account
         for grant in coupons.usable(state.grants)
-        if any(coupons.covers(grant.scope, provider, provider_type) for provider in providers)
-    ]
-    return tuple(
-        funding.by_source(funding.paying_order(pair.topology, rule, funding.Coupons(tuple(grants))))
+        if _is_accepted(grant.scope, provider_type)
     )
+    order = funding.paying_order(pair.topology, rule, funding.Coupons(grants))
+    return tuple(funding.by_source(order))
+
+
+def _is_accepted(scope: Scope, provider_type: str) -> bool:
+    """Tell whether any provider of the type accepts a coupon of this scope."""
+    providers = (provider for provider, served in PROVIDERS.items() if served == provider_type)
+    return any(coupons.covers(scope, provider, provider_type) for provider in providers)
 
 
 def confirm(choice: Choice, state: State, pair: ActivePair) -> None:

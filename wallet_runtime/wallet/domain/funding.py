@@ -44,17 +44,21 @@ def paying_order(
     Grants come before or after the sources of the rule. WITHDRAWABLE comes first, last or not at
     all. Points are never listed, even if a document names them.
     """
-    stakeable = [
-        code
-        for code in rule.sources
-        if (bucket := topology.bucket(code)) is not None and bucket.kind in STAKEABLE_KINDS
-    ]
-    sources = tuple(topology.account(code) for code in stakeable)
+    sources = _stakeable(topology, rule)
     order = coupons.accounts + sources if coupons.pay_first else sources + coupons.accounts
-    withdrawable = (topology.account(topology.withdrawable.code),)
+    withdrawable = (topology.withdrawable_account,)
     if rule.withdrawable == "first":
         return withdrawable + order
     return order + withdrawable if rule.withdrawable == "last" else order
+
+
+def _stakeable(topology: Topology, rule: FundingRule) -> tuple[str, ...]:
+    found = (topology.bucket(code) for code in rule.sources)
+    return tuple(
+        topology.account(bucket.code)
+        for bucket in found
+        if bucket is not None and bucket.kind in STAKEABLE_KINDS
+    )
 
 
 def fund(
@@ -78,6 +82,10 @@ def fund(
         raise SourceNotAllowed(
             "this provider type is paid by the server's own order; a source cannot be named"
         )
+    return _shares(accounts, stake, state)
+
+
+def _shares(accounts: tuple[str, ...], stake: int, state: State) -> tuple[Share, ...]:
     shares, left = [], stake
     for account in accounts:
         part = min(left, state.balance(account))
@@ -114,13 +122,10 @@ def over_round_limit(  # noqa: PLR0913
     """
     if not is_limited(topology, rule, state, currency):
         return None
-    together = (
-        *shares,
-        *(Share(account, amount) for account, amount in state.staked_in_round(round_id).items()),
-    )
-    return over_bonus_limit(
-        topology, rule, together, sum(share.amount for share in together), currency
-    )
+    staked = (Share(*item) for item in state.staked_in_round(round_id).items())
+    together = (*shares, *staked)
+    stake = sum(share.amount for share in together)
+    return over_bonus_limit(topology, rule, together, stake, currency)
 
 
 def over_bonus_limit(
@@ -140,10 +145,9 @@ def split_payout(payout: int, shares: tuple[Share, ...]) -> tuple[int, ...]:
     Ties go to the earlier share. The parts always sum to the payout.
     """
     stake = sum(share.amount for share in shares)
-    parts = [payout * share.amount // stake for share in shares]
-    by_remainder = sorted(
-        range(len(shares)), key=lambda i: (-(payout * shares[i].amount % stake), i)
-    )
+    divided = [divmod(payout * share.amount, stake) for share in shares]
+    parts = [part for part, _ in divided]
+    by_remainder = sorted(range(len(shares)), key=lambda index: (-divided[index][1], index))
     for index in by_remainder[: payout - sum(parts)]:
         parts[index] += 1
     return tuple(parts)

@@ -4,10 +4,11 @@ A reference may be used once per brand and command, by any caller (SPEC 1.3).
 """
 
 import msgspec
+from msgspec.structs import asdict
 
 from wallet_runtime.wallet.domain.decision import Decision, refuse
 from wallet_runtime.wallet.domain.reads import ReadMore, Reads
-from wallet_runtime.wallet.domain.state import ActivePair, State
+from wallet_runtime.wallet.domain.state import ActivePair, ReferenceUse, State
 
 
 def refuse_used(command: str, reference: str, state: State, pair: ActivePair) -> Decision | None:
@@ -19,16 +20,15 @@ def refuse_used(command: str, reference: str, state: State, pair: ActivePair) ->
     """
     if state.reference is msgspec.UNSET:
         raise ReadMore(Reads(reference_of=command, reference=reference))
-    used = state.reference
-    if used is None:
+    if state.reference is None:
         return None
+    return _refuse(command, reference, state.reference, pair)
+
+
+def _refuse(command: str, reference: str, used: ReferenceUse, pair: ActivePair) -> Decision:
     message = (
         f"reference {reference} was used for player {used.player_id} in transaction"
         f" {used.transaction_id}; nothing was moved"
     )
-    told = {
-        "reference": reference,
-        "player_id": used.player_id,
-        "transaction_id": used.transaction_id,
-    }
-    return refuse(command, pair, 409, "REFERENCE_USED", message, starts_new=True, **told)
+    details = {"reference": reference, **asdict(used)}
+    return refuse(command, pair, 409, "REFERENCE_USED", message, starts_new=True, **details)

@@ -5,8 +5,10 @@ from uuid import UUID
 
 import msgspec
 
+from wallet_runtime.contract.money import POINTS_CURRENCY
 from wallet_runtime.plumbing.money import format_amount
-from wallet_runtime.wallet.domain.state import ActivePair, Grant, State
+from wallet_runtime.wallet.domain.documents import Bucket
+from wallet_runtime.wallet.domain.state import ActivePair, Cash, Grant, State
 
 
 def snapshot(
@@ -16,35 +18,34 @@ def snapshot(
 
     The result has no timestamp, so two snapshots without a movement in between are equal.
     """
-    cash = state.cash
-    buckets = [
-        {
-            "bucket_type_code": bucket.code,
-            "kind": bucket.kind,
-            "balance": format_amount(
-                state.balance(pair.topology.account(bucket.code)),
-                "PTS" if bucket.kind == "points" else currency,
-            ),
-            "locked": format_amount(
-                state.locked_on(pair.topology.account(bucket.code)),
-                "PTS" if bucket.kind == "points" else currency,
-            ),
-        }
-        for bucket in pair.topology.buckets
-    ]
     return {
         "brand_id": str(brand_id),
         "player_id": str(player_id),
         "currency": currency,
         "topology": {"code": pair.topology.code, "version": pair.topology.version},
         "policy": {"key": pair.policy.policy_key, "version": pair.policy.version},
-        "cash": {
-            "available": format_amount(cash.available if cash else 0, currency),
-            "pending": format_amount(cash.pending if cash else 0, currency),
-        },
-        "buckets": buckets,
+        "cash": _cash(state.cash or Cash(), currency),
+        "buckets": [_bucket(bucket, currency, state, pair) for bucket in pair.topology.buckets],
         "grants": [_grant(grant) for grant in state.grants],
         "open_stakes": format_amount(state.open_stakes, currency),
+    }
+
+
+def _cash(cash: Cash, currency: str) -> dict[str, str]:
+    return {
+        "available": format_amount(cash.available, currency),
+        "pending": format_amount(cash.pending, currency),
+    }
+
+
+def _bucket(bucket: Bucket, currency: str, state: State, pair: ActivePair) -> dict[str, str]:
+    account = pair.topology.account(bucket.code)
+    unit = POINTS_CURRENCY if bucket.kind == "points" else currency
+    return {
+        "bucket_type_code": bucket.code,
+        "kind": bucket.kind,
+        "balance": format_amount(state.balance(account), unit),
+        "locked": format_amount(state.locked_on(account), unit),
     }
 
 
