@@ -22,8 +22,7 @@ def rolling_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
             if topology.bucket(code) is None:
                 message = f"{code!r} is not a bucket of {topology.code} version {topology.version}"
                 yield Violation("A7-1", path, message)
-            if not _is_multiplier(multiplier):
-                yield _no_multiplier(path, multiplier)
+            yield from _multiplier(path, multiplier)
 
 
 def coupons_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
@@ -32,21 +31,21 @@ def coupons_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
         path = f"policy.coupons.winnings.{provider_type}"
         if provider_type not in PROVIDER_TYPES:
             yield _no_provider_type(path, provider_type)
-        for when, target in (("before", destination.before), ("after", destination.after)):
-            bucket = topology.bucket(target)
-            if target != GRANT and (bucket is None or bucket.kind != "normal"):
-                message = (
-                    f"winnings of a coupon stay in it ({GRANT}) or go to a normal bucket,"
-                    f" not to {target!r}"
-                )
-                yield Violation("A7-5", f"{path}.{when}", message)
-    for name, multiples in (
-        ("rolling", policy.coupons.rolling),
-        ("release_cap", policy.coupons.release_cap),
-    ):
-        for scope, multiple in multiples.items():
-            if not _is_multiplier(multiple):
-                yield _no_multiplier(f"policy.coupons.{name}.{scope}", multiple)
+        yield from _coupon_winnings(topology, f"{path}.before", destination.before)
+        yield from _coupon_winnings(topology, f"{path}.after", destination.after)
+    for scope, multiple in policy.coupons.rolling.items():
+        yield from _multiplier(f"policy.coupons.rolling.{scope}", multiple)
+    for scope, multiple in policy.coupons.release_cap.items():
+        yield from _multiplier(f"policy.coupons.release_cap.{scope}", multiple)
+
+
+def _coupon_winnings(topology: Topology, path: str, target: str) -> Iterator[Violation]:
+    bucket = topology.bucket(target)
+    if target != GRANT and (bucket is None or bucket.kind != "normal"):
+        message = (
+            f"winnings of a coupon stay in it ({GRANT}) or go to a normal bucket, not to {target!r}"
+        )
+        yield Violation("A7-5", path, message)
 
 
 def turnover_rules(policy: Policy) -> Iterator[Violation]:
@@ -63,17 +62,24 @@ def turnover_rules(policy: Policy) -> Iterator[Violation]:
 def wins_rules(topology: Topology, policy: Policy) -> Iterator[Violation]:
     """Yield violations in the rules of wins."""
     for provider_type, code in policy.wins.winnings_of.items():
-        bucket, path = topology.bucket(code), f"policy.wins.winnings_of.{provider_type}"
+        path = f"policy.wins.winnings_of.{provider_type}"
         if provider_type not in PROVIDER_TYPES:
             yield _no_provider_type(path, provider_type)
-        elif bucket is None or bucket.kind not in ("normal", "bonus"):
-            message = "wins without a stake count as winnings of a normal or bonus bucket"
-            yield Violation("A7-5", path, f"{message}, not of {code!r}")
-        elif provider_type not in bucket.provider_types:
-            yield Violation(
-                "A7-5", path, f"bucket {code} does not serve provider type {provider_type}"
-            )
+        else:
+            yield from _win_source(topology, provider_type, code, path)
     yield from amount_rules("policy.wins.further_max", policy.wins.further_max)
+
+
+def _win_source(
+    topology: Topology, provider_type: str, code: str, path: str
+) -> Iterator[Violation]:
+    bucket = topology.bucket(code)
+    if bucket is None or bucket.kind not in ("normal", "bonus"):
+        message = "wins without a stake count as winnings of a normal or bonus bucket"
+        yield Violation("A7-5", path, f"{message}, not of {code!r}")
+    elif provider_type not in bucket.provider_types:
+        message = f"bucket {code} does not serve provider type {provider_type}"
+        yield Violation("A7-5", path, message)
 
 
 def _no_provider_type(path: str, found: str) -> Violation:
@@ -81,9 +87,10 @@ def _no_provider_type(path: str, found: str) -> Violation:
     return Violation("A7-3", path, message)
 
 
-def _no_multiplier(path: str, found: str) -> Violation:
-    message = f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {found!r}'
-    return Violation("A7-1", path, message)
+def _multiplier(path: str, found: str) -> Iterator[Violation]:
+    if not _is_multiplier(found):
+        message = f'a multiplier is a plain number from 0 to 1000 such as "2.5", found {found!r}'
+        yield Violation("A7-1", path, message)
 
 
 def _is_multiplier(text: str) -> bool:

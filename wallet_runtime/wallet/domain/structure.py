@@ -27,13 +27,21 @@ class Difference(msgspec.Struct, frozen=True):
 def differences(old: Any, new: Any, path: str = "") -> Iterator[Difference]:
     """Yield the differences of two decoded documents, one per leaf or missing part."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for name in sorted(old.keys() | new.keys()):
-            yield from differences(old.get(name), new.get(name), _join(path, name))
+        yield from _in_maps(old, new, path)
     elif isinstance(old, list) and isinstance(new, list):
-        for index, (before, after) in enumerate(zip_longest(old, new)):
-            yield from differences(before, after, f"{path}[{index}]")
+        yield from _in_lists(old, new, path)
     elif old != new:
         yield Difference(path, old, new)
+
+
+def _in_maps(old: dict[str, Any], new: dict[str, Any], path: str) -> Iterator[Difference]:
+    for name in sorted(old.keys() | new.keys()):
+        yield from differences(old.get(name), new.get(name), _join(path, name))
+
+
+def _in_lists(old: list[Any], new: list[Any], path: str) -> Iterator[Difference]:
+    for index, (before, after) in enumerate(zip_longest(old, new)):
+        yield from differences(before, after, f"{path}[{index}]")
 
 
 def faults(value: object, kind: Any, path: str = "") -> Iterator[Fault]:
@@ -62,6 +70,10 @@ def _of_struct(value: object, kind: type[msgspec.Struct], path: str) -> Iterator
             yield from faults(value[field.name], hints[field.name], _join(path, field.name))
         elif field.required:
             yield Fault(_join(path, field.name), "this field is required and is missing")
+    yield from _unknown_fields(value, hints, path)
+
+
+def _unknown_fields(value: dict[str, object], hints: dict[str, Any], path: str) -> Iterator[Fault]:
     known = ", ".join(hints)
     for name in value.keys() - hints.keys():
         yield Fault(_join(path, str(name)), f"there is no such field; known are {known}")
@@ -88,11 +100,8 @@ def _of_leaf(value: object, kind: Any, path: str) -> Iterator[Fault]:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        allowed = (
-            f"allowed are {', '.join(get_args(kind))}"
-            if get_origin(kind) is Literal
-            else str(error)
-        )
+        is_choice = get_origin(kind) is Literal
+        allowed = f"allowed are {', '.join(get_args(kind))}" if is_choice else str(error)
         yield Fault(path, f"{allowed}; found {_shown(value)}")
 
 
