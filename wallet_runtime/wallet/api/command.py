@@ -2,27 +2,30 @@
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid5
 
 import msgspec
 
 from wallet_runtime.contract.freeze import INGRESS, SEALED
+from wallet_runtime.contract.providers import PROVIDER_TYPES
 from wallet_runtime.plumbing.errors import ApiError, Invalid, Maintenance
 from wallet_runtime.plumbing.http.app import Answer, Call
 from wallet_runtime.plumbing.http.envelope import error_body
+from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import ActivePair, Request, State
 from wallet_runtime.wallet.store.batch import BatchItem, Result
-from wallet_runtime.wallet.store.money import money_of
+from wallet_runtime.wallet.store.money import Decide, money_of
 
 # The namespace of transaction ids. Each id derives from its request, so a retry after a crash gets
 # the same id.
 TRANSACTIONS = UUID("6e0f6a4e-3f0b-5a0a-9d7e-5a6f1f0c7b11")
 PREFIX = "/internal/wallet/v2"
 FROZEN_RETRY_SECONDS = 5
+PLAYER_ALONE = Reads()
 Rule = Callable[[Request, Any, State, ActivePair], Decision]
 
 
@@ -38,8 +41,7 @@ def perform(
     player_id: UUID,
     command: msgspec.Struct,
     rule: Rule,
-    reads: Reads,
-    currency: str = "",
+    reads: Reads = PLAYER_ALONE,
 ) -> Answer:
     """Perform one command and return its answer.
 
@@ -47,33 +49,57 @@ def perform(
     """
     call.command_id()
     request = name_request(call, player_id, command)
-
-    def decide(state: State, pair: ActivePair) -> Decision:
-        if currency and state.player is not None and state.player.currency != currency:
-            raise CurrencyMismatch(
-                f"the player's wallet is in {state.player.currency}, not in {currency}"
-            )
-        decision = rule(request, command, state, pair)
-        confirm_not_frozen(context, request, decision)
-        return decision
-
-    status, told = money_of(context.database).perform(request, reads, decide)
+    decide = decided_by(context, request, command, rule)
+    status, answer = money_of(context.database).perform(request, reads, decide)
     if status >= 400:
-        return Answer(status, {**told, "request_id": call.request_id})
-    return Answer(status, told)
+        answer = {**answer, "request_id": call.request_id}
+    return Answer(status, answer)
 
 
 def batch_item(
     context: Context, request: Request, command: msgspec.Struct, rule: Rule, reads: Reads
 ) -> BatchItem:
     """Wrap a command and its rule as one item of a batch."""
+    return BatchItem(request, reads, decided_by(context, request, command, rule))
+
+
+def decided_by(context: Context, request: Request, command: msgspec.Struct, rule: Rule) -> Decide:
+    """Bind a rule to its request and command, and check its decision against the freeze."""
 
     def decide(state: State, pair: ActivePair) -> Decision:
+        confirm_currency(command, state)
         decision = rule(request, command, state, pair)
         confirm_not_frozen(context, request, decision)
         return decision
 
-    return BatchItem(request, reads, decide)
+    return decide
+
+
+def confirm_currency(command: msgspec.Struct, state: State) -> None:
+    """Raise `CurrencyMismatch` (422) if the command names another currency than the player's."""
+    named = getattr(command, "currency", None)
+    if named is None or state.player is None or state.player.currency == named:
+        return
+    raise CurrencyMismatch(f"the player's wallet is in {state.player.currency}, not in {named}")
+
+
+def confirm_provider_type(text: str) -> None:
+    """Raise `Invalid` (422) unless the text is a provider type."""
+    if text not in PROVIDER_TYPES:
+        known = ", ".join(PROVIDER_TYPES)
+        raise Invalid(f"provider_type must be one of {known}, found {text[:40]!r}")
+
+
+class WithAmount(Protocol):
+    """A body with an amount of money, in major units."""
+
+    amount: str
+    currency: str
+
+
+def amount_of(body: WithAmount) -> int:
+    """Return the amount of a body in minor units."""
+    return parse_amount(body.amount, body.currency)
 
 
 def confirm_not_frozen(context: Context, request: Request, decision: Decision) -> None:
@@ -95,11 +121,9 @@ def batch_result(request_id: str, result: Result) -> dict[str, Any]:
         body = msgspec.Raw(error_body(result, request_id))
         return {"request_id": request_id, "status": result.status, "body": body}
     status, answer = result
-    return {
-        "request_id": request_id,
-        "status": status,
-        "body": answer if status < 400 else {**answer, "request_id": request_id},
-    }
+    if status >= 400:
+        answer = {**answer, "request_id": request_id}
+    return {"request_id": request_id, "status": status, "body": answer}
 
 
 def name_request(call: Call, player_id: UUID, command: msgspec.Struct | None) -> Request:

@@ -16,13 +16,12 @@ from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
 from wallet_runtime.plumbing.http.body import Body
 from wallet_runtime.plumbing.http.fields import in_utc
-from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.plumbing.runtime.context import Context
-from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
+from wallet_runtime.wallet.api.command import PREFIX, Rule, amount_of, perform
 from wallet_runtime.wallet.domain import coupons
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.reads import Reads
-from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
+from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, Scope, State
 
 log = structlog.get_logger("wallet")
 COMPLETIONS_FAILED = Counter(
@@ -59,23 +58,19 @@ def issue(context: Context, call: Call) -> Answer:
     """Issue a coupon grant (POST /internal/wallet/v2/coupon-grants/issue)."""
     body: IssueBody = call.body
     expires_at = None if body.expires_at is None else in_utc(body.expires_at, "expires_at")
-    command = coupons.Issue(
+    command = _coupon(body, expires_at)
+    lapsed = expires_at is not None and expires_at.timestamp() <= context.clock()
+    rule, reads = partial(coupons.issue, lapsed=lapsed), Reads(coupon_log_id=command.coupon_log_id)
+    return perform(context, call, body.player_id, command, rule, reads)
+
+
+def _coupon(body: IssueBody, expires_at: datetime | None) -> coupons.Issue:
+    return coupons.Issue(
         coupon_log_id=str(body.coupon_log_id),
-        amount=parse_amount(body.amount, body.currency),
+        amount=amount_of(body),
         currency=body.currency,
         scope=coupons.read_scope(body.scope),
         expires_at=None if expires_at is None else expires_at.isoformat(),
-    )
-    lapsed = expires_at is not None and expires_at.timestamp() <= context.clock()
-    rule = partial(coupons.issue, lapsed=lapsed)
-    return perform(
-        context,
-        call,
-        body.player_id,
-        command,
-        rule,
-        Reads(coupon_log_id=command.coupon_log_id),
-        body.currency,
     )
 
 
@@ -83,14 +78,8 @@ def close(rule: Rule, context: Context, call: Call) -> Answer:
     """Reverse or expire a whole coupon grant."""
     body: CloseBody = call.body
     command = coupons.Close(str(body.coupon_log_id))
-    return perform(
-        context,
-        call,
-        body.player_id,
-        command,
-        rule,
-        Reads(coupon_log_id=command.coupon_log_id, with_stakes=True),
-    )
+    reads = Reads(coupon_log_id=command.coupon_log_id, with_stakes=True)
+    return perform(context, call, body.player_id, command, rule, reads)
 
 
 def loud(rule: Rule) -> Rule:
@@ -101,26 +90,26 @@ def loud(rule: Rule) -> Rule:
 
     @wraps(rule)
     def complete(request: Request, command: Any, state: State, pair: ActivePair) -> Decision:
-        owed = state.rolling
         try:
             decision = rule(request, command, state, pair)
         except ApiError as error:
-            if owed is not None and owed.grant_id is not None:
-                _say_failed(owed.rolling_id, owed.grant_id, error.message)
+            _say_failed(state.rolling, error.message)
             raise
-        if decision.refused and owed is not None and owed.grant_id is not None:
-            _say_failed(owed.rolling_id, owed.grant_id, str(decision.body.get("message")))
+        if decision.refused:
+            _say_failed(state.rolling, str(decision.body.get("message")))
         return decision
 
     return complete
 
 
-def _say_failed(rolling_id: str, grant_id: str, reason: str) -> None:
+def _say_failed(owed: Obligation | None, reason: str) -> None:
+    if owed is None or owed.grant_id is None:
+        return
     COMPLETIONS_FAILED.inc()
     log.error(
         "a coupon's rolling completed without its grant",
-        rolling_id=rolling_id,
-        grant_id=grant_id,
+        rolling_id=owed.rolling_id,
+        grant_id=owed.grant_id,
         reason=reason,
     )
 

@@ -10,6 +10,7 @@ from wallet_runtime.plumbing.errors import Invalid, NotFound
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
 from wallet_runtime.plumbing.http.body import Body
 from wallet_runtime.plumbing.runtime.context import Context
+from wallet_runtime.plumbing.runtime.database import Row
 from wallet_runtime.wallet.domain.documents import VERSION_MAX, Version
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.violations import broken
@@ -77,12 +78,18 @@ class NoActivePair(NotFound):
 def active_topology(context: Context, call: Call) -> Answer:
     """Show the active topology (GET /internal/wallet/topology/active)."""
     documents = Documents(context.database)
-    gate = documents.gate()
-    if gate["topology_code"] is None:
-        raise NoActivePair
+    gate = _active_gate(documents)
     document = documents.topology(gate["topology_code"], gate["topology_version"])
     shown = {key: gate[key] for key in ("topology_code", "topology_version", "activation_no")}
     return Answer(200, shown | {"document": document})
+
+
+def _active_gate(documents: Documents) -> Row:
+    """Return the gate row; raise `NoActivePair` if nothing is active."""
+    gate = documents.gate()
+    if gate["topology_code"] is None:
+        raise NoActivePair
+    return gate
 
 
 def active_policies(context: Context, call: Call) -> Answer:
@@ -120,11 +127,14 @@ def diff(kind: Kind, context: Context, call: Call) -> Answer:
 
 def _version(call: Call, name: str) -> int:
     text = call.path[name]
-    if not (
-        text.isascii() and text.isdigit() and len(text) <= 12 and 1 <= int(text) <= VERSION_MAX
-    ):
+    if not _is_version(text):
         raise Invalid(f"{name} is a version number from 1, found {text[:40]!r}")
     return int(text)
+
+
+def _is_version(text: str) -> bool:
+    is_number = text.isascii() and text.isdigit() and len(text) <= 12
+    return is_number and 1 <= int(text) <= VERSION_MAX
 
 
 def history(context: Context, call: Call) -> Answer:
@@ -187,39 +197,37 @@ def activation_obstacles(context: Context, call: Call) -> Answer:
 def activate_topology(context: Context, call: Call) -> Answer:
     """Activate a topology and its policy together."""
     body: ActivateTopologyBody = call.body
-    documents = Documents(context.database)
-    policy = _policy_reference(body)
-    if policy is None:
-        gate = documents.gate()
-        if (gate["topology_code"], gate["topology_version"]) != (call.path["code"], body.version):
-            raise PolicyRequired(
-                details=broken("A7-10", "policy_document", str(PolicyRequired.__doc__))
-            )
-        policy = PolicyReference(policy_key=gate["policy_key"], version=gate["policy_version"])
-    wanted = _activation_request(call, call.path["code"], body.version, policy, body.from_pair)
+    documents, code = Documents(context.database), call.path["code"]
+    policy = _policy_reference(body) or _active_policy(documents, code, body.version)
+    wanted = _activation_request(call, code, body.version, policy, body.from_pair)
     return Answer(200, documents.activate(wanted, body.policy_document))
+
+
+def _active_policy(documents: Documents, code: str, version: int) -> PolicyReference:
+    """Return the active policy; raise `PolicyRequired` if this topology is not active."""
+    gate = documents.gate()
+    if (gate["topology_code"], gate["topology_version"]) != (code, version):
+        raise PolicyRequired(
+            details=broken("A7-10", "policy_document", str(PolicyRequired.__doc__))
+        )
+    return PolicyReference(policy_key=gate["policy_key"], version=gate["policy_version"])
 
 
 def activate_policy(context: Context, call: Call) -> Answer:
     """Activate a policy version over the active topology."""
     body: ActivatePolicyBody = call.body
     documents = Documents(context.database)
-    gate = documents.gate()
-    if gate["topology_code"] is None:
-        raise NoActivePair
+    gate = _active_gate(documents)
     policy = PolicyReference(policy_key=call.path["policy_key"], version=body.version)
     documents.refuse_other_topology(gate, policy.policy_key, policy.version)
-    start = body.from_pair or msgspec.convert(
-        {name: gate[name] for name in PairStart.__struct_fields__}, PairStart
-    )
-    return Answer(
-        200,
-        documents.activate(
-            _activation_request(
-                call, gate["topology_code"], gate["topology_version"], policy, start
-            )
-        ),
-    )
+    topology = gate["topology_code"], gate["topology_version"]
+    wanted = _activation_request(call, *topology, policy, body.from_pair or _start_of(gate))
+    return Answer(200, documents.activate(wanted))
+
+
+def _start_of(gate: Row) -> PairStart:
+    names = PairStart.__struct_fields__
+    return msgspec.convert({name: gate[name] for name in names}, PairStart)
 
 
 def _policy_reference(body: ActivateTopologyBody) -> PolicyReference | None:

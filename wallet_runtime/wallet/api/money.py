@@ -5,28 +5,30 @@ from functools import partial
 from uuid import UUID
 
 from wallet_runtime.contract.money import CURRENCY_EXPONENTS
-from wallet_runtime.contract.providers import PROVIDER_TYPES
 from wallet_runtime.plumbing.errors import Invalid
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
 from wallet_runtime.plumbing.http.body import Body
 from wallet_runtime.plumbing.http.fields import ForeignId, Reason
 from wallet_runtime.plumbing.http.headers import confirm_identifier
-from wallet_runtime.plumbing.money import InvalidCurrency, canonical_amount, parse_amount
+from wallet_runtime.plumbing.money import InvalidCurrency, canonical_amount
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.wallet.api.command import (
     PREFIX,
     CurrencyMismatch,
     Rule,
+    amount_of,
     batch_item,
     batch_result,
+    confirm_provider_type,
     name_request,
     perform,
 )
 from wallet_runtime.wallet.domain import bets, cash
+from wallet_runtime.wallet.domain.player import currency_of
 from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.snapshot import snapshot
 from wallet_runtime.wallet.domain.turnover import parse_price
-from wallet_runtime.wallet.store.batch import COMMANDS_MAX, perform_many
+from wallet_runtime.wallet.store.batch import COMMANDS_MAX, BatchItem, perform_many
 from wallet_runtime.wallet.store.money import money_of
 
 SETTLE_PATH = f"{PREFIX}/bets/settle"
@@ -126,28 +128,21 @@ class PlayerBody(Body):
 def authorize(context: Context, call: Call) -> Answer:
     """Take a stake (POST /internal/wallet/v2/bets/authorize)."""
     body: AuthorizeBody = call.body
-    if body.provider_type not in PROVIDER_TYPES:
-        raise Invalid(
-            f"provider_type must be one of {', '.join(PROVIDER_TYPES)},"
-            f" found {body.provider_type[:40]!r}"
-        )
-    command = bets.Authorize(
+    confirm_provider_type(body.provider_type)
+    command = _stake(body)
+    reads = bets.authorize_reads(command)
+    return perform(context, call, body.player_id, command, bets.authorize, reads)
+
+
+def _stake(body: AuthorizeBody) -> bets.Authorize:
+    return bets.Authorize(
         provider_id=body.provider_id,
         provider_type=body.provider_type,
         bet_id=body.bet_id,
         round_id=body.round_id,
-        stake=parse_amount(body.amount, body.currency),
+        stake=amount_of(body),
         currency=body.currency,
         price=None if body.price is None else parse_price(body.price),
-    )
-    return perform(
-        context,
-        call,
-        body.player_id,
-        command,
-        bets.authorize,
-        bets.authorize_reads(command),
-        body.currency,
     )
 
 
@@ -175,61 +170,47 @@ def settle_batch(context: Context, call: Call) -> Answer:
     if not 1 <= len(body.bets) <= COMMANDS_MAX:
         raise Invalid(f"bets must be 1 to {COMMANDS_MAX}, found {len(body.bets)}")
     call.command_id()
-    items = []
-    for bet in body.bets:
-        command = _settlement(bet)
-        alone = replace(
-            call, request_id=confirm_identifier(bet.request_id, "request_id"), route=SETTLE_PATH
-        )
-        request = name_request(alone, bet.player_id, command)
-        items.append(batch_item(context, request, command, bets.settle, bets.settle_reads(command)))
+    items = [_settle_item(context, call, bet) for bet in body.bets]
     results = perform_many(money_of(context.database), items)
-    return Answer(
-        200,
-        {
-            "results": [
-                batch_result(item.request.request_id, result)
-                for item, result in zip(items, results, strict=True)
-            ]
-        },
-    )
+    request_ids = (item.request.request_id for item in items)
+    return Answer(200, {"results": list(map(batch_result, request_ids, results))})
+
+
+def _settle_item(context: Context, call: Call, bet: SettleItem) -> BatchItem:
+    """Wrap one result of a batch, with the request that the settle route would name."""
+    command, request_id = _settlement(bet), confirm_identifier(bet.request_id, "request_id")
+    alone = replace(call, request_id=request_id, route=SETTLE_PATH)
+    request = name_request(alone, bet.player_id, command)
+    return batch_item(context, request, command, bets.settle, bets.settle_reads(command))
 
 
 def rollback(context: Context, call: Call) -> Answer:
     """Roll a bet back (POST /internal/wallet/v2/bets/rollback)."""
     body: RollbackBody = call.body
     command = bets.Rollback(body.provider_id, body.bet_id)
-    return perform(
-        context,
-        call,
-        body.player_id,
-        command,
-        bets.rollback,
-        bets.rollback_reads(command),
-    )
+    reads = bets.rollback_reads(command)
+    return perform(context, call, body.player_id, command, bets.rollback, reads)
 
 
 def deposit(context: Context, call: Call) -> Answer:
     """Book a captured deposit (POST /internal/wallet/v2/deposits/approve)."""
     body: DepositBody = call.body
-    command = cash.Deposit(
-        parse_amount(body.amount, body.currency), body.currency, body.bucket, body.psp_reference
-    )
-    return perform(context, call, body.player_id, command, cash.deposit, Reads(), body.currency)
+    command = cash.Deposit(amount_of(body), body.currency, body.bucket, body.psp_reference)
+    return perform(context, call, body.player_id, command, cash.deposit)
 
 
 def deposit_cash(context: Context, call: Call) -> Answer:
     """Move cash into a bucket (POST /internal/wallet/v2/deposits/wallet)."""
     body: ToBucketBody = call.body
-    command = cash.ToBucket(parse_amount(body.amount, body.currency), body.currency, body.bucket)
-    return perform(context, call, body.player_id, command, cash.to_bucket, Reads(), body.currency)
+    command = cash.ToBucket(amount_of(body), body.currency, body.bucket)
+    return perform(context, call, body.player_id, command, cash.to_bucket)
 
 
 def withdraw(rule: Rule, context: Context, call: Call) -> Answer:
     """Move an amount from WITHDRAWABLE to cash, or request a payout of cash."""
     body: WithdrawBody = call.body
-    command = cash.Withdraw(parse_amount(body.amount, body.currency), body.currency)
-    return perform(context, call, body.player_id, command, rule, Reads(), body.currency)
+    command = cash.Withdraw(amount_of(body), body.currency)
+    return perform(context, call, body.player_id, command, rule)
 
 
 def review(rule: Rule, context: Context, call: Call) -> Answer:
@@ -238,10 +219,15 @@ def review(rule: Rule, context: Context, call: Call) -> Answer:
     owner = money_of(context.database).owner_of_transaction(call.brand(), body.transaction_id)
     if owner is None:
         raise cash.TransactionNotFound
-    command = cash.Review(str(body.transaction_id), call.caller)
-    return perform(
-        context, call, owner, command, rule, Reads(cash_transaction_id=str(body.transaction_id))
-    )
+    return _review(context, call, owner, body.transaction_id, rule)
+
+
+def _review(
+    context: Context, call: Call, player_id: UUID, transaction_id: UUID, rule: Rule
+) -> Answer:
+    command = cash.Review(str(transaction_id), call.caller)
+    reads = Reads(cash_transaction_id=command.transaction_id)
+    return perform(context, call, player_id, command, rule, reads)
 
 
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
@@ -250,15 +236,7 @@ def cancel_withdrawal(context: Context, call: Call) -> Answer:
     A withdrawal of another player is a 404.
     """
     body: CancelBody = call.body
-    command = cash.Review(str(body.transaction_id), call.caller)
-    return perform(
-        context,
-        call,
-        body.player_id,
-        command,
-        cash.cancel,
-        Reads(cash_transaction_id=str(body.transaction_id)),
-    )
+    return _review(context, call, body.player_id, body.transaction_id, cash.cancel)
 
 
 def register_player(context: Context, call: Call) -> Answer:
@@ -267,10 +245,7 @@ def register_player(context: Context, call: Call) -> Answer:
     A repeat changes nothing, and another currency is a 422.
     """
     body: PlayerBody = call.body
-    if body.currency not in CURRENCY_EXPONENTS:
-        raise InvalidCurrency(
-            f"a wallet is in one of {', '.join(CURRENCY_EXPONENTS)}, found {body.currency[:16]!r}"
-        )
+    _confirm_known(body.currency)
     held = money_of(context.database).register(
         call.brand(), body.player_id, body.currency, body.canary, call.fence_token
     )
@@ -279,20 +254,21 @@ def register_player(context: Context, call: Call) -> Answer:
     return Answer(200, {"player_id": str(body.player_id), "currency": held})
 
 
+def _confirm_known(currency: str) -> None:
+    if currency not in CURRENCY_EXPONENTS:
+        known = ", ".join(CURRENCY_EXPONENTS)
+        raise InvalidCurrency(f"a wallet is in one of {known}, found {currency[:16]!r}")
+
+
 def show_snapshot(context: Context, call: Call) -> Answer:
     """Show every account of a player (GET /internal/wallet/v2/players/{player_id}/snapshot)."""
     player_id = call.path_uuid("player_id")
     state, pair = money_of(context.database).look(name_request(call, player_id, None))
-    assert state.player is not None
-    return Answer(200, snapshot(call.brand(), player_id, state.player.currency, state, pair))
+    return Answer(200, snapshot(call.brand(), player_id, currency_of(state), state, pair))
 
 
 def _settlement(body: SettleBody) -> bets.Settle:
-    return bets.Settle(
-        body.provider_id,
-        body.bet_id,
-        canonical_amount(body.payout),
-    )
+    return bets.Settle(body.provider_id, body.bet_id, canonical_amount(body.payout))
 
 
 ROUTES = (

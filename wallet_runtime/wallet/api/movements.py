@@ -9,7 +9,7 @@ from wallet_runtime.plumbing.http.body import Body
 from wallet_runtime.plumbing.http.fields import ForeignId, Said
 from wallet_runtime.plumbing.money import parse_amount
 from wallet_runtime.plumbing.runtime.context import Context
-from wallet_runtime.wallet.api.command import PREFIX, Rule, perform
+from wallet_runtime.wallet.api.command import PREFIX, Rule, amount_of, perform
 from wallet_runtime.wallet.api.coupons import loud
 from wallet_runtime.wallet.domain import adjustments, bonus, points, rolling, transfers
 from wallet_runtime.wallet.domain.reads import Reads
@@ -106,12 +106,8 @@ class CloseBody(Body):
 def transfer(context: Context, call: Call) -> Answer:
     """Move money along an edge (POST /internal/wallet/v2/transfers)."""
     body: TransferBody = call.body
-    command = transfers.Transfer(
-        body.from_bucket, body.to_bucket, parse_amount(body.amount, body.currency), body.currency
-    )
-    return perform(
-        context, call, body.player_id, command, transfers.transfer, WITH_STAKES, body.currency
-    )
+    command = transfers.Transfer(body.from_bucket, body.to_bucket, amount_of(body), body.currency)
+    return perform(context, call, body.player_id, command, transfers.transfer, WITH_STAKES)
 
 
 def legacy_transfer(context: Context, call: Call) -> Answer:
@@ -120,80 +116,58 @@ def legacy_transfer(context: Context, call: Call) -> Answer:
     Nothing moves if both share one bucket.
     """
     body: LegacyTransferBody = call.body
-    command = transfers.LegacyTransfer(
-        body.from_side, parse_amount(body.amount, body.currency), body.currency
-    )
-    return perform(
-        context,
-        call,
-        body.player_id,
-        command,
-        transfers.legacy_transfer,
-        WITH_STAKES,
-        body.currency,
-    )
+    command = transfers.LegacyTransfer(body.from_side, amount_of(body), body.currency)
+    return perform(context, call, body.player_id, command, transfers.legacy_transfer, WITH_STAKES)
 
 
 def issue_bonus(context: Context, call: Call) -> Answer:
     """Issue a bonus (POST /internal/wallet/v2/bonuses/issue)."""
     body: BonusBody = call.body
-    cap = (
-        None
-        if body.max_release is None
-        else parse_amount(body.max_release, body.currency, zero_allowed=True)
-    )
-    command = bonus.Issue(
-        body.bucket, parse_amount(body.amount, body.currency), body.currency, body.reference, cap
-    )
-    return perform(context, call, body.player_id, command, bonus.issue, Reads(), body.currency)
+    cap = _cap(body)
+    command = bonus.Issue(body.bucket, amount_of(body), body.currency, body.reference, cap)
+    return perform(context, call, body.player_id, command, bonus.issue)
+
+
+def _cap(body: BonusBody) -> int | None:
+    if body.max_release is None:
+        return None
+    return parse_amount(body.max_release, body.currency, zero_allowed=True)
 
 
 def end_bonus(rule: Rule, context: Context, call: Call) -> Answer:
     """Reverse or expire a bonus (POST /internal/wallet/v2/bonuses/reverse, .../expire)."""
     body: BonusEndBody = call.body
-    reads = WITH_STAKES | Reads(bonus_id=str(body.bonus_id))
-    return perform(context, call, body.player_id, bonus.End(str(body.bonus_id)), rule, reads)
+    command = bonus.End(str(body.bonus_id))
+    reads = WITH_STAKES | Reads(bonus_id=command.bonus_id)
+    return perform(context, call, body.player_id, command, rule, reads)
 
 
 def move_points(rule: Rule, context: Context, call: Call) -> Answer:
     """Award or expire points (POST /internal/wallet/v2/points/award, .../expire)."""
     body: PointsBody = call.body
-    return perform(
-        context,
-        call,
-        body.player_id,
-        points.Points(_points(body.points), body.reference),
-        rule,
-        Reads(),
-    )
+    command = points.Points(_points(body.points), body.reference)
+    return perform(context, call, body.player_id, command, rule)
 
 
 def transfer_points(context: Context, call: Call) -> Answer:
     """Exchange points for money (POST /internal/wallet/v2/points/transfer)."""
     body: PointsTransferBody = call.body
-    return perform(
-        context,
-        call,
-        body.player_id,
-        points.PointsTransfer(_points(body.points), body.target),
-        points.transfer,
-        Reads(),
-    )
+    command = points.PointsTransfer(_points(body.points), body.target)
+    return perform(context, call, body.player_id, command, points.transfer)
 
 
 def request_adjustment(context: Context, call: Call) -> Answer:
     """Request an adjustment (POST /internal/wallet/v2/adjustments/request)."""
     body: AdjustmentBody = call.body
-    amount = parse_amount(body.amount, body.currency)
     command = adjustments.Ask(
         body.account,
         body.direction,
-        amount,
+        amount_of(body),
         body.currency,
         body.reason.strip(),
         call.signed_person(),
     )
-    return perform(context, call, body.player_id, command, adjustments.ask, Reads(), body.currency)
+    return perform(context, call, body.player_id, command, adjustments.ask)
 
 
 def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
@@ -206,25 +180,29 @@ def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
     if owner is None:
         raise adjustments.AdjustmentNotFound
     command = adjustments.Decide(str(body.adjustment_id), call.signed_person())
-    return perform(
-        context, call, owner, command, rule, Reads(adjustment_id=str(body.adjustment_id))
-    )
+    reads = Reads(adjustment_id=command.adjustment_id)
+    return perform(context, call, owner, command, rule, reads)
 
 
 def complete_rolling(context: Context, call: Call) -> Answer:
     """Complete a rolling (POST /internal/wallet/v2/rollings/complete)."""
     body: CompleteBody = call.body
-    command = rolling.Complete(str(body.rolling_id))
-    reads = WITH_STAKES | Reads(rolling_id=str(body.rolling_id))
-    return perform(context, call, body.player_id, command, loud(rolling.complete), reads)
+    command, rule = rolling.Complete(str(body.rolling_id)), loud(rolling.complete)
+    return perform(context, call, body.player_id, command, rule, _rolling_reads(body.rolling_id))
 
 
 def close_rolling(context: Context, call: Call) -> Answer:
     """Close a rolling that was canceled or expired (POST /internal/wallet/v2/rollings/close)."""
     body: CloseBody = call.body
-    command = rolling.Close(str(body.rolling_id), body.state)
-    reads = WITH_STAKES | Reads(rolling_id=str(body.rolling_id))
+    command, reads = (
+        rolling.Close(str(body.rolling_id), body.state),
+        _rolling_reads(body.rolling_id),
+    )
     return perform(context, call, body.player_id, command, rolling.close, reads)
+
+
+def _rolling_reads(rolling_id: UUID) -> Reads:
+    return WITH_STAKES | Reads(rolling_id=str(rolling_id))
 
 
 def _points(text: str) -> int:
