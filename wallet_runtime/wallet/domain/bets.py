@@ -114,7 +114,7 @@ def authorize(request: Request, command: Authorize, state: State, pair: ActivePa
     except funding.SourceNotAllowed as error:
         return refuse_source(pair, choice, str(error))
     except funding.NotEnough as short:
-        return _short(pair, command, others if rule.mode == "combined" else (), short.available)
+        return _short(pair, command, others, short.available)
     refused = _refuse_limit(command, state, pair, shares)
     return refused or _authorized(request, command, pair, shares)
 
@@ -323,8 +323,12 @@ def _choice(command: Authorize, state: State) -> str | None:
 
 
 def _short(pair: ActivePair, command: Authorize, others: tuple[Grant, ...], held: int) -> Decision:
-    """Refuse for coupon scope if coupons of another scope could pay the rest, else for funds."""
-    if held + sum(grant.balance for grant in others) >= command.stake:
+    """Refuse for coupon scope if coupons of another scope could pay the rest, else for funds.
+
+    Under a selection rule the player picks one source, so other coupons could not pay the rest.
+    """
+    is_combined = pair.policy.funding[command.provider_type].mode == "combined"
+    if is_combined and held + sum(grant.balance for grant in others) >= command.stake:
         return refuse_scope(pair, command.provider_id, command.provider_type, others)
     available = format_amount(held, command.currency)
     message = f"the allowed sources hold {available} {command.currency}"

@@ -18,7 +18,7 @@ from wallet_runtime.wallet.domain.obligations import (
     Required,
     Turnover,
     pass_earned_on,
-    refuse_open_turnover,
+    refuse_unearned,
     release,
     release_record,
     require_turnover,
@@ -181,9 +181,9 @@ def _expired_with_release(
 ) -> Decision:
     """Expire a bonus and release the part of its bucket that completed rollings have earned."""
     held, earned = state.balance(bonus.account), earned_part(state, owed)
-    left = (state.open_turnover or 0) - owed.required
-    if earned and left > 0:
-        return refuse_open_turnover(EXPIRE, owed, left, bonus.currency, pair)
+    refused = refuse_unearned(EXPIRE, owed, earned, state, pair)
+    if refused is not None:
+        return refused
     target = pair.topology.withdrawable_account
     released, legs = release(bonus.account, target, earned, owed.cap, bonus.currency)
     ended = _ended(EXPIRE, request, bonus, state, pair, held - earned, released)

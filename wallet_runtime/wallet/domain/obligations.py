@@ -11,6 +11,7 @@ from wallet_runtime.plumbing.money import format_amount
 from wallet_runtime.wallet.domain.decision import Decision, event, refuse
 from wallet_runtime.wallet.domain.documents import Bucket
 from wallet_runtime.wallet.domain.events import RollingRequired, RollingRevoked
+from wallet_runtime.wallet.domain.player import currency_of
 from wallet_runtime.wallet.domain.records import (
     Leg,
     ObligationChanged,
@@ -19,7 +20,7 @@ from wallet_runtime.wallet.domain.records import (
     TransferRecord,
     nonzero,
 )
-from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request
+from wallet_runtime.wallet.domain.state import ActivePair, Obligation, Request, State
 
 PROMO = "PROMO"
 TURNOVER_OPEN = "TURNOVER_OPEN"
@@ -169,6 +170,19 @@ def refuse_open_turnover(
         " nothing was released"
     )
     return refuse(command, pair, 409, TURNOVER_OPEN, message, starts_new=False, open_turnover=left)
+
+
+def refuse_unearned(
+    command: str, owed: Obligation, earned: int, state: State, pair: ActivePair
+) -> Decision | None:
+    """Refuse to release the earned part of an account while its turnover is still open.
+
+    The turnover of `owed` itself does not count, because this rolling ends without completion.
+    """
+    left = (state.open_turnover or 0) - owed.required
+    if not earned or left <= 0:
+        return None
+    return refuse_open_turnover(command, owed, left, currency_of(state), pair)
 
 
 def _heir(others: tuple[Obligation, ...]) -> Obligation:

@@ -19,6 +19,7 @@ from wallet_runtime.wallet.domain.obligations import (
     pass_earned_on,
     pass_on,
     refuse_open_turnover,
+    refuse_unearned,
     release,
     release_record,
 )
@@ -108,13 +109,13 @@ def close(request: Request, command: Close, state: State, pair: ActivePair) -> D
     given = _is_promotional(owed, state, pair)
     if given and owed.grant_id is None and state.staked_on(owed.account):
         return _staked(CLOSE, owed, state, pair)
-    part = 0 if owed.grant_id else locks.earned_part(state, owed)
-    left = (state.open_turnover or 0) - owed.required
-    if part and left > 0:
-        return refuse_open_turnover(CLOSE, owed, left, currency_of(state), pair)
-    taken = state.balance(owed.account) - part if given else 0
-    closed = _closed(request, command, owed, state, pair, part, taken)
-    return msgspec.structs.replace(closed, locks=_locks_after(owed, state, part + taken, given))
+    earned = 0 if owed.grant_id else locks.earned_part(state, owed)
+    refused = refuse_unearned(CLOSE, owed, earned, state, pair)
+    if refused is not None:
+        return refused
+    taken = state.balance(owed.account) - earned if given else 0
+    closed = _closed(request, command, owed, state, pair, earned, taken)
+    return msgspec.structs.replace(closed, locks=_locks_after(owed, state, earned + taken, given))
 
 
 def _closed(
@@ -123,12 +124,12 @@ def _closed(
     owed: Obligation,
     state: State,
     pair: ActivePair,
-    part: int,
+    earned: int,
     taken: int,
 ) -> Decision:
     """Release the earned part, take an amount back to PROMO, and close the obligation."""
     target, currency = pair.topology.withdrawable_account, currency_of(state)
-    released, legs = release(owed.account, target, part, owed.cap, currency)
+    released, legs = release(owed.account, target, earned, owed.cap, currency)
     body = _body(owed, state, released, command.state)
     body["taken_back"] = format_amount(taken, currency)
     return Decision(

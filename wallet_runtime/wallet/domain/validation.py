@@ -136,14 +136,19 @@ def _funding(topology: Topology, provider_type: str, rule: FundingRule) -> Itera
         known = ", ".join(PROVIDER_TYPES)
         message = f"{provider_type!r} is not a provider type; known are {known}"
         yield Violation("A7-3", path, message)
-    if not rule.sources and rule.withdrawable == "not_usable":
-        yield Violation("A7-3", f"{path}.sources", "the rule has no source at all")
-    for index, source in enumerate(rule.sources):
-        yield from _source(topology, provider_type, f"{path}.sources[{index}]", source)
-        if source in rule.sources[:index]:
-            message = f"source {source!r} stands twice"
-            yield Violation("A7-3", f"{path}.sources[{index}]", message)
+    yield from _sources(topology, provider_type, rule, f"{path}.sources")
     yield from _limits(f"{path}.max_bet_under_bonus", rule.max_bet_under_bonus)
+
+
+def _sources(
+    topology: Topology, provider_type: str, rule: FundingRule, path: str
+) -> Iterator[Violation]:
+    if not rule.sources and rule.withdrawable == "not_usable":
+        yield Violation("A7-3", path, "the rule has no source at all")
+    for index, source in enumerate(rule.sources):
+        yield from _source(topology, provider_type, f"{path}[{index}]", source)
+        if source in rule.sources[:index]:
+            yield Violation("A7-3", f"{path}[{index}]", f"source {source!r} stands twice")
 
 
 def _source(topology: Topology, provider_type: str, path: str, source: str) -> Iterator[Violation]:

@@ -277,17 +277,23 @@ def _refuse_closed(campaign: Campaign, command: Pay, pair: ActivePair) -> Decisi
 
 def _refuse_over(campaign: Campaign, command: Pay, pair: ActivePair) -> Decision | None:
     """Refuse a win above the campaign's cap per win, or above the rest of its cap."""
-    named, money = f"campaign {campaign.campaign_code}", command.currency
     if command.amount > campaign.cap_per_win:
-        most = format_amount(campaign.cap_per_win, money)
-        message = f"a win of {named} is at most {most} {money}"
-        return _refuse(pair, "WIN_LIMIT", message, starts_new=True, limit=most)
-    rest = campaign.cap - campaign.spent
-    if command.amount > rest:
-        left = format_amount(rest, money)
-        message = f"{named} has {left} {money} left"
-        return _refuse(pair, "CAMPAIGN_SPENT", message, starts_new=True, left=left)
+        return _refuse_big(campaign, pair)
+    if command.amount > campaign.cap - campaign.spent:
+        return _refuse_exhausted(campaign, pair)
     return None
+
+
+def _refuse_big(campaign: Campaign, pair: ActivePair) -> Decision:
+    most = format_amount(campaign.cap_per_win, campaign.currency)
+    message = f"a win of campaign {campaign.campaign_code} is at most {most} {campaign.currency}"
+    return _refuse(pair, "WIN_LIMIT", message, starts_new=True, limit=most)
+
+
+def _refuse_exhausted(campaign: Campaign, pair: ActivePair) -> Decision:
+    left = format_amount(campaign.cap - campaign.spent, campaign.currency)
+    message = f"campaign {campaign.campaign_code} has {left} {campaign.currency} left"
+    return _refuse(pair, "CAMPAIGN_SPENT", message, starts_new=True, left=left)
 
 
 def _refuse_further(bet: Authorization, command: Pay, pair: ActivePair) -> Decision | None:
