@@ -38,17 +38,17 @@ class CurrencyMismatch(Invalid):
 def perform(
     context: Context,
     call: Call,
-    player_id: UUID,
     command: msgspec.Struct,
     rule: Rule,
     reads: Reads = PLAYER_ALONE,
+    player_id: UUID | None = None,
 ) -> Answer:
-    """Perform one command and return its answer.
+    """Perform one command and return its answer. Without `player_id` the body names the player.
 
     The fingerprint covers the decoded command, so that "10", "10.0" and "10.00" are one payload.
     """
     call.command_id()
-    request = name_request(call, player_id, command)
+    request = name_request(call, player_id or call.body.player_id, command)
     decide = decided_by(context, request, command, rule)
     status, answer = money_of(context.database).perform(request, reads, decide)
     if status >= 400:

@@ -61,7 +61,7 @@ def issue(context: Context, call: Call) -> Answer:
     command = _coupon(body, expires_at)
     lapsed = expires_at is not None and expires_at.timestamp() <= context.clock()
     rule, reads = partial(coupons.issue, lapsed=lapsed), Reads(coupon_log_id=command.coupon_log_id)
-    return perform(context, call, body.player_id, command, rule, reads)
+    return perform(context, call, command, rule, reads)
 
 
 def _coupon(body: IssueBody, expires_at: datetime | None) -> coupons.Issue:
@@ -79,7 +79,7 @@ def close(rule: Rule, context: Context, call: Call) -> Answer:
     body: CloseBody = call.body
     command = coupons.Close(str(body.coupon_log_id))
     reads = Reads(coupon_log_id=command.coupon_log_id, with_stakes=True)
-    return perform(context, call, body.player_id, command, rule, reads)
+    return perform(context, call, command, rule, reads)
 
 
 def loud(rule: Rule) -> Rule:

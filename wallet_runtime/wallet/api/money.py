@@ -131,7 +131,7 @@ def authorize(context: Context, call: Call) -> Answer:
     confirm_provider_type(body.provider_type)
     command = _stake(body)
     reads = bets.authorize_reads(command)
-    return perform(context, call, body.player_id, command, bets.authorize, reads)
+    return perform(context, call, command, bets.authorize, reads)
 
 
 def _stake(body: AuthorizeBody) -> bets.Authorize:
@@ -153,7 +153,7 @@ def settle(context: Context, call: Call) -> Answer:
     """
     body: SettleBody = call.body
     command = _settlement(body)
-    return perform(context, call, body.player_id, command, bets.settle, bets.settle_reads(command))
+    return perform(context, call, command, bets.settle, bets.settle_reads(command))
 
 
 def settle_batch(context: Context, call: Call) -> Answer:
@@ -189,28 +189,28 @@ def rollback(context: Context, call: Call) -> Answer:
     body: RollbackBody = call.body
     command = bets.Rollback(body.provider_id, body.bet_id)
     reads = bets.rollback_reads(command)
-    return perform(context, call, body.player_id, command, bets.rollback, reads)
+    return perform(context, call, command, bets.rollback, reads)
 
 
 def deposit(context: Context, call: Call) -> Answer:
     """Book a captured deposit (POST /internal/wallet/v2/deposits/approve)."""
     body: DepositBody = call.body
     command = cash.Deposit(amount_of(body), body.currency, body.bucket, body.psp_reference)
-    return perform(context, call, body.player_id, command, cash.deposit)
+    return perform(context, call, command, cash.deposit)
 
 
 def deposit_cash(context: Context, call: Call) -> Answer:
     """Move cash into a bucket (POST /internal/wallet/v2/deposits/wallet)."""
     body: ToBucketBody = call.body
     command = cash.ToBucket(amount_of(body), body.currency, body.bucket)
-    return perform(context, call, body.player_id, command, cash.to_bucket)
+    return perform(context, call, command, cash.to_bucket)
 
 
 def withdraw(rule: Rule, context: Context, call: Call) -> Answer:
     """Move an amount from WITHDRAWABLE to cash, or request a payout of cash."""
     body: WithdrawBody = call.body
     command = cash.Withdraw(amount_of(body), body.currency)
-    return perform(context, call, body.player_id, command, rule)
+    return perform(context, call, command, rule)
 
 
 def review(rule: Rule, context: Context, call: Call) -> Answer:
@@ -227,7 +227,7 @@ def _review(
 ) -> Answer:
     command = cash.Review(str(transaction_id), call.caller)
     reads = Reads(cash_transaction_id=command.transaction_id)
-    return perform(context, call, player_id, command, rule, reads)
+    return perform(context, call, command, rule, reads, player_id)
 
 
 def cancel_withdrawal(context: Context, call: Call) -> Answer:

@@ -107,7 +107,7 @@ def transfer(context: Context, call: Call) -> Answer:
     """Move money along an edge (POST /internal/wallet/v2/transfers)."""
     body: TransferBody = call.body
     command = transfers.Transfer(body.from_bucket, body.to_bucket, amount_of(body), body.currency)
-    return perform(context, call, body.player_id, command, transfers.transfer, WITH_STAKES)
+    return perform(context, call, command, transfers.transfer, WITH_STAKES)
 
 
 def legacy_transfer(context: Context, call: Call) -> Answer:
@@ -117,7 +117,7 @@ def legacy_transfer(context: Context, call: Call) -> Answer:
     """
     body: LegacyTransferBody = call.body
     command = transfers.LegacyTransfer(body.from_side, amount_of(body), body.currency)
-    return perform(context, call, body.player_id, command, transfers.legacy_transfer, WITH_STAKES)
+    return perform(context, call, command, transfers.legacy_transfer, WITH_STAKES)
 
 
 def issue_bonus(context: Context, call: Call) -> Answer:
@@ -125,7 +125,7 @@ def issue_bonus(context: Context, call: Call) -> Answer:
     body: BonusBody = call.body
     cap = _cap(body)
     command = bonus.Issue(body.bucket, amount_of(body), body.currency, body.reference, cap)
-    return perform(context, call, body.player_id, command, bonus.issue)
+    return perform(context, call, command, bonus.issue)
 
 
 def _cap(body: BonusBody) -> int | None:
@@ -139,21 +139,21 @@ def end_bonus(rule: Rule, context: Context, call: Call) -> Answer:
     body: BonusEndBody = call.body
     command = bonus.End(str(body.bonus_id))
     reads = WITH_STAKES | Reads(bonus_id=command.bonus_id)
-    return perform(context, call, body.player_id, command, rule, reads)
+    return perform(context, call, command, rule, reads)
 
 
 def move_points(rule: Rule, context: Context, call: Call) -> Answer:
     """Award or expire points (POST /internal/wallet/v2/points/award, .../expire)."""
     body: PointsBody = call.body
     command = points.Points(_points(body.points), body.reference)
-    return perform(context, call, body.player_id, command, rule)
+    return perform(context, call, command, rule)
 
 
 def transfer_points(context: Context, call: Call) -> Answer:
     """Exchange points for money (POST /internal/wallet/v2/points/transfer)."""
     body: PointsTransferBody = call.body
     command = points.PointsTransfer(_points(body.points), body.target)
-    return perform(context, call, body.player_id, command, points.transfer)
+    return perform(context, call, command, points.transfer)
 
 
 def request_adjustment(context: Context, call: Call) -> Answer:
@@ -167,7 +167,7 @@ def request_adjustment(context: Context, call: Call) -> Answer:
         body.reason.strip(),
         call.signed_person(),
     )
-    return perform(context, call, body.player_id, command, adjustments.ask)
+    return perform(context, call, command, adjustments.ask)
 
 
 def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
@@ -181,14 +181,14 @@ def decide_adjustment(rule: Rule, context: Context, call: Call) -> Answer:
         raise adjustments.AdjustmentNotFound
     command = adjustments.Decide(str(body.adjustment_id), call.signed_person())
     reads = Reads(adjustment_id=command.adjustment_id)
-    return perform(context, call, owner, command, rule, reads)
+    return perform(context, call, command, rule, reads, owner)
 
 
 def complete_rolling(context: Context, call: Call) -> Answer:
     """Complete a rolling (POST /internal/wallet/v2/rollings/complete)."""
     body: CompleteBody = call.body
     command, rule = rolling.Complete(str(body.rolling_id)), loud(rolling.complete)
-    return perform(context, call, body.player_id, command, rule, _rolling_reads(body.rolling_id))
+    return perform(context, call, command, rule, _rolling_reads(body.rolling_id))
 
 
 def close_rolling(context: Context, call: Call) -> Answer:
@@ -198,7 +198,7 @@ def close_rolling(context: Context, call: Call) -> Answer:
         rolling.Close(str(body.rolling_id), body.state),
         _rolling_reads(body.rolling_id),
     )
-    return perform(context, call, body.player_id, command, rolling.close, reads)
+    return perform(context, call, command, rolling.close, reads)
 
 
 def _rolling_reads(rolling_id: UUID) -> Reads:

@@ -62,7 +62,7 @@ def pay(context: Context, call: Call) -> Answer:
     confirm_provider_type(body.provider_type)
     _confirm_tie(body)
     command = _win(body)
-    return perform(context, call, body.player_id, command, wins.pay, wins.pay_reads(command))
+    return perform(context, call, command, wins.pay, wins.pay_reads(command))
 
 
 def _confirm_tie(body: WinBody) -> None:
@@ -90,7 +90,7 @@ def reverse(context: Context, call: Call) -> Answer:
     body: WinReversalBody = call.body
     command = wins.Reverse(body.provider_id, body.transaction_id)
     reads = wins.reverse_reads(command)
-    return perform(context, call, body.player_id, command, wins.reverse, reads)
+    return perform(context, call, command, wins.reverse, reads)
 
 
 def create_campaign(context: Context, call: Call) -> Answer:
