@@ -70,6 +70,17 @@ class LegacyTransfer(msgspec.Struct, frozen=True):
     currency: str
 
 
+class _Way(msgspec.Struct, frozen=True):
+    """The accounts of a transfer, and the balance and rollings of the source account."""
+
+    edge: TransferEdge
+    target_bucket: Bucket
+    source: str
+    target: str
+    held: int
+    owed: tuple[Obligation, ...]
+
+
 class _Carried(msgspec.Struct, frozen=True):
     """The rollings that move with the money, and the obligations that are opened or changed.
 
@@ -83,31 +94,34 @@ class _Carried(msgspec.Struct, frozen=True):
 
 def transfer(request: Request, command: Transfer, state: State, pair: ActivePair) -> Decision:
     """Move an amount and its turnover along an active edge, or refuse."""
-    topology = pair.topology
+    way, amount = _way(command, state, pair.topology), command.amount
+    if way is None:
+        return _refuse_edge(pair, command)
+    refused = _refuse_transfer(command, state, pair, way)
+    if refused is not None:
+        return refused
+    carried = _carry(request, pair, way.target_bucket, way.owed, amount, way.held)
+    done = _transferred(request, command, pair, way, carried)
+    return msgspec.structs.replace(done, locks=locks.moved(state, way.source, way.target, amount))
+
+
+def _way(command: Transfer, state: State, topology: Topology) -> _Way | None:
     source, target = _bucket(topology, command.from_bucket), _bucket(topology, command.to_bucket)
     edge = _edge(topology, source, target)
     if edge is None:
-        return _refuse_edge(pair, command)
-    account, other = topology.account(source.code), topology.account(target.code)
+        return None
+    account = topology.account(source.code)
     held, owed = state.balance(account), rollings_of(state, account)
-    refused = _refuse_transfer(command, state, pair, account, other)
-    if refused is not None:
-        return refused
-    carried = _carry(request, pair, target, owed, command.amount, held)
-    done = _transferred(request, command, pair, target, held, edge, carried)
-    return msgspec.structs.replace(done, locks=locks.moved(state, account, other, command.amount))
+    return _Way(edge, target, account, topology.account(target.code), held, owed)
 
 
 def _refuse_transfer(
-    command: Transfer, state: State, pair: ActivePair, source: str, target: str
+    command: Transfer, state: State, pair: ActivePair, way: _Way
 ) -> Decision | None:
-    held, owed = state.balance(source), rollings_of(state, source)
-    refused = _refuse_player(state, pair) or _refuse_amount(command, held, pair)
-    if refused is not None or not owed:
+    refused = _refuse_player(state, pair) or _refuse_amount(command, way.held, pair)
+    if refused is not None or not way.owed:
         return refused
-    return _refuse_stakes(command, state, source, pair) or _refuse_rollings(
-        command, state, target, len(owed), held, pair
-    )
+    return _refuse_stakes(command, state, pair, way) or _refuse_rollings(command, state, pair, way)
 
 
 def _refuse_player(state: State, pair: ActivePair) -> Decision | None:
@@ -124,11 +138,9 @@ def _refuse_amount(command: Transfer, held: int, pair: ActivePair) -> Decision |
     return _refuse(pair, INSUFFICIENT_FUNDS, message, available=available)
 
 
-def _refuse_stakes(
-    command: Transfer, state: State, account: str, pair: ActivePair
-) -> Decision | None:
+def _refuse_stakes(command: Transfer, state: State, pair: ActivePair, way: _Way) -> Decision | None:
     """Refuse while open bets hold money of the source bucket, which still owes turnover."""
-    open_stakes = state.staked_on(account)
+    open_stakes = state.staked_on(way.source)
     if not open_stakes:
         return None
     staked = format_amount(open_stakes, command.currency)
@@ -140,11 +152,11 @@ def _refuse_stakes(
 
 
 def _refuse_rollings(
-    command: Transfer, state: State, target: str, moved: int, held: int, pair: ActivePair
+    command: Transfer, state: State, pair: ActivePair, way: _Way
 ) -> Decision | None:
     """Refuse a partial transfer that gives the target more than `ROLLINGS_MAX` rollings."""
-    rollings = moved + len(rollings_of(state, target))
-    if command.amount >= held or rollings <= ROLLINGS_MAX:
+    rollings = len(way.owed) + len(rollings_of(state, way.target))
+    if command.amount >= way.held or rollings <= ROLLINGS_MAX:
         return None
     message = (
         f"{command.to_bucket} would owe under more than {ROLLINGS_MAX} rollings;"
@@ -247,46 +259,26 @@ def _rest(owed: Obligation, part: ObligationOpened) -> ObligationChanged:
 
 
 def _transferred(
-    request: Request,
-    command: Transfer,
-    pair: ActivePair,
-    target: Bucket,
-    held: int,
-    edge: TransferEdge,
-    carried: _Carried,
+    request: Request, command: Transfer, pair: ActivePair, way: _Way, carried: _Carried
 ) -> Decision:
-    generated = _generated(request, command, pair, target, edge, carried)
-    record = _record(request, command, pair)
+    generated = _generated(request, command, pair, way, carried)
+    transfer_id, amount = str(request.transaction_id), command.amount
     return Decision(
         command=TRANSFER,
         status=200,
-        body=_body(request, command, edge, carried, generated),
+        body=_body(request, command, way, carried, generated),
         pair=pair.reference,
         starts_new=True,
-        legs=move(record.from_account, record.to_account, record.amount, command.currency),
-        transfers=(record,),
+        legs=move(way.source, way.target, amount, command.currency),
+        transfers=(TransferRecord(transfer_id, "EDGE", way.source, way.target, amount),),
         obligations_opened=carried.opened + generated.opened,
         obligations_changed=carried.changed,
-        events=(_completed(request, command, pair, target, held, carried), *generated.events),
-    )
-
-
-def _record(request: Request, command: Transfer, pair: ActivePair) -> TransferRecord:
-    return TransferRecord(
-        str(request.transaction_id),
-        "EDGE",
-        pair.topology.account(command.from_bucket),
-        pair.topology.account(command.to_bucket),
-        command.amount,
+        events=(_completed(request, command, pair, way, carried), *generated.events),
     )
 
 
 def _body(
-    request: Request,
-    command: Transfer,
-    edge: TransferEdge,
-    carried: _Carried,
-    generated: Required,
+    request: Request, command: Transfer, way: _Way, carried: _Carried, generated: Required
 ) -> TransferAnswer:
     rollings = [*_arriving(carried), generated.rolling_id]
     return TransferAnswer(
@@ -296,7 +288,7 @@ def _body(
         to_bucket=command.to_bucket,
         amount=format_amount(command.amount, command.currency),
         currency=command.currency,
-        rolling=edge.rolling,
+        rolling=way.edge.rolling,
         rollings=[rolling for rolling in rollings if rolling],
     )
 
@@ -307,40 +299,35 @@ def _arriving(carried: _Carried) -> tuple[str, ...]:
 
 
 def _generated(
-    request: Request,
-    command: Transfer,
-    pair: ActivePair,
-    target: Bucket,
-    edge: TransferEdge,
-    carried: _Carried,
+    request: Request, command: Transfer, pair: ActivePair, way: _Way, carried: _Carried
 ) -> Required:
     """Require the turnover of the policy, if the edge generates a rolling."""
-    if edge.rolling != "generate":
+    if way.edge.rolling != "generate":
         return Required()
-    rule, beside = pair.policy.rolling, _arriving(carried)
-    multiplier = rule.transfer.get(target.code, rule.deposit.get(target.code, "0"))
-    amount, currency = command.amount, command.currency
-    wanted = Turnover(target, amount, currency, multiplier, "transfer", beside=beside)
+    rule, code = pair.policy.rolling, way.target_bucket.code
+    wanted = Turnover(
+        bucket=way.target_bucket,
+        amount=command.amount,
+        currency=command.currency,
+        multiplier=rule.transfer.get(code, rule.deposit.get(code, "0")),
+        reason="transfer",
+        beside=_arriving(carried),
+    )
     return require_turnover(request, pair, wanted)
 
 
 def _completed(
-    request: Request,
-    command: Transfer,
-    pair: ActivePair,
-    target: Bucket,
-    held: int,
-    carried: _Carried,
+    request: Request, command: Transfer, pair: ActivePair, way: _Way, carried: _Carried
 ) -> OutboxEvent:
     payload = TransferCompleted(
         transfer_id=str(request.transaction_id),
         topology_code=pair.topology.code,
         from_bucket=command.from_bucket,
-        to_bucket=target.code,
-        provider_types=target.provider_types,
+        to_bucket=command.to_bucket,
+        provider_types=way.target_bucket.provider_types,
         currency=command.currency,
         amount=str(command.amount),
-        balance=str(held),
+        balance=str(way.held),
         rollings=carried.rollings,
     )
     return event(request, payload)
