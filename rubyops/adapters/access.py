@@ -16,10 +16,11 @@ from rubyops.ports import Read, Row
 
 @dataclass(frozen=True)
 class WalletRules:
-    """Questions about the wallet that an adapter asks and does not answer itself.
+    """Functions about the wallet that adapters call and do not implement.
 
-    `truth` tells the freeze in force and never raises, `whose` says its layers in words, `state`
-    reads the state that a verification stands for, `holding` names who holds a table.
+    `truth` returns the freeze in force and never raises. `whose` describes each freeze layer in
+    words. `state` reads the platform state that a verification is valid for. `holding` names the
+    sessions that lock a table.
     """
 
     truth: Callable[[], FreezeTruth]
@@ -30,7 +31,7 @@ class WalletRules:
     outbox_table: str
 
     def fence_holders(self) -> str:
-        """Name the sessions that hold the fence, in words."""
+        """Describe the sessions that lock the fence tables."""
         named = dict.fromkeys(
             holder for table in self.fence_tables for holder in self.holding(table)
         )
@@ -39,9 +40,9 @@ class WalletRules:
 
 @dataclass(frozen=True)
 class Access:
-    """Everything that the port of a family of effects may be made of.
+    """The clients and rules from which the port of an effect family is built.
 
-    `platform` connects as the operators' role. Nothing is connected before the first act.
+    `platform` connects as the operators' role. Each connection is opened on first use.
     """
 
     driver: Driver

@@ -1,6 +1,7 @@
 """The actor of a flow: real calls as players, providers, the back office and the operator.
 
-Each call goes under an id that its effect, flow and key always give.
+The request id of a call is derived from the effect, the flow and the key. A retried effect
+therefore sends the same request id, and the service replays its answer.
 """
 
 import hashlib
@@ -32,19 +33,19 @@ from wallet_runtime.contract.processes import ADMIN_SERVICE, GATEWAY, PLAYER_SER
 from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.contract.secrets import ADMIN_TOKEN_PREFIX, PROVIDER_SECRET_PREFIX
 
-# Canaries have a brand of their own, so that no customer's brand ever sees one.
+# Canary players get a brand of their own, so that no customer's brand ever contains a canary.
 CANARY_BRAND = str(uuid5(NAMESPACE_URL, "rubyops/canary-brand"))
 PASS_SECONDS = 600
 ADMIN_TOKEN = f"{ADMIN_TOKEN_PREFIX}OPERATOR"
 
 
 def derived(effect_id: str, flow: str, key: str) -> str:
-    """Return the id that an effect, a flow and a key always give."""
+    """Return a deterministic UUID for an effect, a flow and a key."""
     return str(uuid5(NAMESPACE_URL, f"{effect_id}/{flow}/{key}"))
 
 
 def provider_signature(secret: str, path: str, brand_id: str, request_id: str, raw: bytes) -> str:
-    """Sign a provider's POST as of now (`contract.headers.PROVIDER_SIGNED_TEXT`)."""
+    """Return the value of a provider's signature header for a POST at the present time."""
     timestamp, body_hash = int(time.time()), hashlib.sha256(raw).hexdigest()
     text = PROVIDER_SIGNED_TEXT.format(
         method="POST",
@@ -70,7 +71,7 @@ class CanaryActor:
         identity: EffectIdentity,
         flow: str,
     ) -> None:  # noqa: PLR0913
-        """Act under this identity; `link` is the operators' role, for canary passes."""
+        """Make calls under this identity. `link` connects as the operators' role."""
         self._driver = driver
         self._client = client
         self._link = link
@@ -80,18 +81,18 @@ class CanaryActor:
 
     @property
     def read(self) -> Read:
-        """The same questions that a check may ask."""
+        """The read port that checks use, too."""
         return self._read
 
     def derived_id(self, key: str) -> str:
-        """Return the id that this effect, flow and key always give."""
+        """Return a deterministic UUID for this effect, this flow and the key."""
         return derived(self._identity.effect_id, self._flow, key)
 
     def player(self, label: str, *, currency: str = "EUR") -> CanaryPlayer:
-        """Create, or find again, the canary player of that label, with a session and a pass.
+        """Return the canary player of this label, and create the player on the first call.
 
-        The pass goes with every call, also at level open: the wallet refuses the pass of an
-        overtaken run.
+        The player has a session and a canary pass. Every call carries the pass, even without a
+        freeze, because the wallet then refuses calls of a run whose fencing token was overtaken.
         """
         player_id = self.derived_id(f"player/{label}")
         body = {
@@ -148,7 +149,7 @@ class CanaryActor:
         *,
         key: str,
     ) -> HttpAnswer:
-        """Call a gateway provider route, signed as that provider."""
+        """POST to a provider route of the gateway, signed by that provider."""
         if provider not in PROVIDERS:
             raise UsageError(f"there is no provider {provider!r} (known: {', '.join(PROVIDERS)})")
         raw = encode(body) or b""
@@ -201,17 +202,21 @@ class CanaryActor:
         return self._judged(self._client.send(process, method, path, headers, encode(body)))
 
     def as_stranger(self, process: str, path: str, headers: Mapping[str, str]) -> HttpAnswer:
-        """GET a route with these headers alone."""
+        """GET a route with these headers only, without any credentials of the actor."""
         return self._client.send(process, "GET", path, headers, None)
 
     def _judged(self, answer: HttpAnswer) -> HttpAnswer:
-        """Return the answer, or raise `LockLost`: the pass of an overtaken run is void."""
+        """Return the answer. Raises `LockLost` when the run's fencing token was overtaken.
+
+        The wallet answers with these two codes when a canary pass is void. `fence_hold` then raises
+        if a newer run has made the pass void.
+        """
         if code_of(answer) in (MAINTENANCE, CANARY_TOKEN_INVALID):
             self._link.rows("fence_hold", token=self._identity.token)
         return not_overtaken(answer, self._identity)
 
     def as_role(self, role: str, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
-        """Log in as the role and try each statement, rolled back whatever it does."""
+        """Log in as the role, try each statement, and roll each one back."""
         return attempt_as(role, self._driver.dsn(role, "platform"), attempts)
 
     def _ids(self, key: str | None, brand_id: str | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A session of one role that tries forbidden statements, and keeps nothing of them."""
+"""Tries statements that a role must not be allowed to run, and rolls every one back."""
 
 from collections.abc import Sequence
 from contextlib import closing
@@ -16,18 +16,22 @@ from rubyops.ports import Attempt, AttemptAnswer
 
 LOCK_TIMEOUT_MS = 500
 STATEMENT_TIMEOUT_MS = 2_000
-UNANSWERED_MAX = 3  # then the rest is not tried: a table is locked, or the server goes down
-# One trip undoes the attempt before, failed or not, and begins the transaction of the next. It is a
-# writing one, so that a role which is read-only by default is refused for want of a right as well.
+UNANSWERED_MAX = 3  # then the rest is skipped: a table is locked, or the server goes down
+# One round trip rolls the last attempt back and begins the next transaction. READ WRITE overrides a
+# role's read-only default, so PostgreSQL refuses a write only for a missing right.
 UNDO_AND_BEGIN = "ROLLBACK; BEGIN READ WRITE; "
 TOGETHER_MAX = 200
 DONE, INSUFFICIENT_PRIVILEGE = "00000", "42501"
-# SQLSTATE classes of faults in data, found after the rights: 22, 23, and what functions raise.
+# SQLSTATE classes of errors in data, and of errors that our functions raise. PostgreSQL checks the
+# rights first, so a role that gets such an error has the right.
 _PAST_THE_RIGHTS = ("22", "23", "P0", "RW", "RB")
 
 
 def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
-    """Try each statement in a transaction that is rolled back; `Unreachable` without a login."""
+    """Try each statement in a transaction that is rolled back.
+
+    Raises `Unreachable` when the role cannot log in.
+    """
     where = "the platform's database"
     settings = {
         "lock_timeout": LOCK_TIMEOUT_MS,
@@ -46,15 +50,15 @@ def attempt_as(role: str, dsn: Secret, attempts: Sequence[Attempt]) -> list[Atte
     except psycopg.OperationalError as error:
         reason = _first_line(error)
         raise Unreachable(f"{role} cannot log in to {where}: {reason}") from error
-    # Closing rolls the last attempt back. `with connection` would commit it.
+    # Closing the connection rolls the last attempt back. `with connection` would commit it.
     with closing(connection):
         return _answers(connection, attempts)
 
 
 def _answers(connection: BoundConnection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
     answers = list[AttemptAnswer]()
-    # Where the server gives no answer for a batch, such as after a timeout, the rest goes alone:
-    # a statement that hangs must not be tried again with each one before it.
+    # A batch that fails as a whole, such as by a timeout, gives no answers. The rest is then tried
+    # one by one, because the next batch would hang at the same statement.
     in_batches = True
     while len(answers) < len(attempts):
         if _unanswered(answers) >= UNANSWERED_MAX or connection.closed:
@@ -72,7 +76,7 @@ def _unanswered(answers: Sequence[AttemptAnswer]) -> int:
 
 
 def _together(connection: BoundConnection, attempts: Sequence[Attempt]) -> list[AttemptAnswer]:
-    """Try statements in one trip; return no answer where the server gave none for them all."""
+    """Try statements in one round trip. Return an empty list when the batch itself failed."""
     texts = [_statement(attempt).as_string(connection) for attempt in attempts]
     try:
         connection.execute(UNDO_AND_BEGIN)

@@ -1,4 +1,7 @@
-"""Bounds of calls that leave this process. They are measured here, so no server can prolong one."""
+"""Time limits for calls to other processes, measured by the clock of this process.
+
+A server that hangs therefore cannot prolong a call.
+"""
 
 import threading
 import time
@@ -6,7 +9,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 POLL_SECONDS = 0.1
-# A quick call is never ended by the hook: the recap of a run that was stopped reads, too.
+# The hook is not called in the first half second of a call. After a stop request the recap still
+# needs a few quick reads, and the hook would end them.
 HEARD_SECONDS = 0.5
 DOUBT_SECONDS = 2.0
 Hook = Callable[[], None]
@@ -14,7 +18,7 @@ T = TypeVar("T")
 
 
 class Watch:
-    """The clock of one call. `late` makes the error of a call that took too long."""
+    """The timer of one call. `late` makes the error that is raised after the time limit."""
 
     def __init__(
         self,
@@ -22,7 +26,7 @@ class Watch:
         late: Callable[[float], Exception],
         hook: Hook | None = None,
     ) -> None:
-        """Start the clock. `hook` may end the call by raising, once the call has taken a while."""
+        """Start the timer. Once the call is HEARD_SECONDS old, `hook` may raise to end the call."""
         self.seconds = seconds
         self._late = late
         self._hook = hook
@@ -32,11 +36,11 @@ class Watch:
 
     @property
     def left(self) -> float:
-        """How many seconds of the bound are left."""
+        """The seconds until the time limit, 0 after it."""
         return max(0.0, self._ends - time.monotonic())
 
     def look(self) -> None:
-        """Raise when the hook does, or when the bound has passed: the call is given up then."""
+        """Call the hook, which may raise. Raises the error of `late` after the time limit."""
         now = time.monotonic()
         try:
             if self._hook is not None and now >= self._heard_from:
@@ -48,32 +52,33 @@ class Watch:
             raise
 
     def part(self, seconds: float, late: Callable[[float], Exception]) -> "Watch":
-        """Start the clock of a part of this call, which ends with the call at the latest."""
+        """Start the timer of a part of this call, which ends no later than the whole call."""
         return Watch(min(seconds, self.left), late, self._hook)
 
 
 class Patience:
-    """Chooses the bound of the next call of one client.
+    """Chooses the time limit of the next call of one client.
 
-    A call that was late shortens the calls after it, until one of them succeeds.
-    Otherwise ten questions to a hung server would take ten times the bound.
+    After a call that was late, later calls get a shorter limit until one of them succeeds.
+    Otherwise ten calls to a hung server would take ten times the limit.
     """
 
     def __init__(self, doubt_seconds: float = DOUBT_SECONDS) -> None:
-        """Trust the server until a call was late."""
+        """Begin with the full limit. Callers set `doubts` when a call was late."""
         self._doubt_seconds = doubt_seconds
         self.doubts = False
 
     def seconds(self, wanted: float) -> float:
-        """Return the bound of the next call."""
+        """Return the time limit of the next call, at most `wanted`."""
         return min(wanted, self._doubt_seconds) if self.doubts else wanted
 
 
 def within(watch: Watch, act: Callable[[], T], left_behind: Callable[[T | None], None]) -> T:
-    """Return what `act` returns, or raise what the watch raises.
+    """Run `act` and return its result. Raises the error of `act`, or the error of the watch.
 
-    `act` runs in a thread, because it may block where nothing can wake it.
-    An `act` that is too late goes on unseen; `left_behind` is then given its result, if any.
+    `act` runs in a thread, because it may block in a call that nothing can interrupt. When the
+    watch raises, the thread runs on alone. It passes its result to `left_behind`, or None if `act`
+    failed.
     """
     work = _Work(act, left_behind)
     work.start()

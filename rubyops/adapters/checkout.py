@@ -1,4 +1,4 @@
-"""Names the commit of a checkout, and what in it differs from that commit, as git tells it."""
+"""Names a checkout by its git commit, and by a digest of its uncommitted changes."""
 
 import hashlib
 import os
@@ -10,15 +10,15 @@ from rubyops.model.recorded import UNKNOWN_COMMIT
 
 GIT_SECONDS_MAX = 10
 WHOLE_BYTES_MAX = 8_000_000
-# Tags of `git ls-files -v`: `?` is an untracked file, `S` and small letters are tracked files that
-# git was told to ignore.
+# Tags of `git ls-files -v`. `?` marks an untracked file. `S` and lowercase letters mark tracked
+# files whose changes git was told to ignore.
 _UNTRACKED, _HIDDEN = b"?", b"S"
 
 
 def head_commit(folder: Path) -> str | None:
-    """Name the commit that is checked out at this folder.
+    """Return the hash of the commit that is checked out at this folder.
 
-    None without git, outside of a repository, and in a folder of another repository.
+    None when git is missing, or when the folder is not the root of a repository.
     """
     try:
         top, head = _git(folder, "rev-parse", "--show-toplevel", "HEAD").decode().splitlines()
@@ -28,10 +28,10 @@ def head_commit(folder: Path) -> str | None:
 
 
 def name_commit(folder: Path, state: Path | None = None) -> str:
-    """Name the commit of the checkout at this folder, `unknown` where `head_commit` is None.
+    """Return the commit hash of a checkout, or `unknown` when git does not tell it.
 
-    With changes the name ends in `-dirty-` and their digest. Changed files are tracked files that
-    differ, and files that git neither tracks nor ignores. Files below `state` do not count.
+    When files differ from the commit, `-dirty-` and a digest of the changes follow the hash.
+    Untracked files count as changes, unless git ignores them or they lie below `state`.
     """
     head = head_commit(folder)
     if head is None:
@@ -56,7 +56,7 @@ def _digest_changes(folder: Path, diff: bytes, unseen: list[bytes]) -> str:
 
 
 def _unseen(folder: Path) -> list[bytes]:
-    """Name every file that a diff leaves out: untracked ones, and ones hidden from git."""
+    """List the files that `git diff` skips: untracked files, and files hidden from git."""
     words = ("ls-files", "-v", "-z", "--cached", "--others", "--exclude-standard")
     listed = [entry for entry in _git(folder, *words).split(b"\0") if entry]
     tagged = [(entry[:1], entry[2:]) for entry in listed]
@@ -64,7 +64,7 @@ def _unseen(folder: Path) -> list[bytes]:
 
 
 def _is_state(folder: Path, name: bytes, state: Path | None) -> bool:
-    """Whether a file belongs to the toolkit's own state, which changes often and is no code."""
+    """Whether a file lies in the state folder, whose files change often and are not code."""
     if state is None or state.resolve() == folder.resolve():
         return False
     return (folder.resolve() / os.fsdecode(name)).is_relative_to(state.resolve())
@@ -78,8 +78,8 @@ def _digest(path: Path) -> bytes:
         elif stat.S_ISREG(found.st_mode) and found.st_size <= WHOLE_BYTES_MAX:
             content = path.read_bytes()
         else:
-            # Every line of rubyops runs this, so it must be quick. A file so large, or one that is
-            # not regular, is no code: mode, size and time tell whether it has changed.
+            # Every rubyops command computes this digest, so it must be quick. Large and special
+            # files are not code. For them mode, size and time are enough to notice a change.
             content = f"{found.st_mode} {found.st_size} {found.st_mtime_ns}".encode()
     except OSError as error:
         content = type(error).__name__.encode()
@@ -87,7 +87,7 @@ def _digest(path: Path) -> bytes:
 
 
 def _git(folder: Path, *words: str) -> bytes:
-    # The variables of a shell could name another repository, index or configuration.
+    # GIT_* variables of the shell could point git at another repository or index.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(folder), *words]
     environ["GIT_OPTIONAL_LOCKS"] = "0"

@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL whose every wait has a bound of ours.
+"""PostgreSQL connections on which every wait has a time limit, measured by the client.
 
-`statement_timeout` and `connect_timeout` need a server, or a peer, that still works.
-A stopped server keeps neither: the client has to look at its own clock.
+`statement_timeout` and `connect_timeout` work only while the server still answers. Against a server
+that hangs, the client needs a timer of its own.
 """
 
 import ipaddress
@@ -21,19 +21,21 @@ from rubyops.errors import Unreachable
 CONNECT_SECONDS = 5.0
 LONG_SECONDS = 60.0
 INTERVAL_SECONDS = 0.1
-# A server notices within a second that we have left, so nothing that we gave up is done later.
+# The server checks every second whether the client is still connected. It then cancels a statement
+# that the client gave up.
 LEFT_CHECK_MS = 1_000
-# Queries name the schema of each thing. A path that a role was given could put something else in
-# the place of a built-in function.
+# Our queries qualify every name with its schema. A search path that was set for the role could
+# replace a built-in function.
 SEARCH_PATH = "pg_catalog"
 RV = TypeVar("RV")
 Options = dict[str, Any]
 
 
 class BoundConnection(psycopg.Connection[Any]):
-    """A connection that is closed, without a word to the server, when a wait takes too long."""
+    """A connection that closes when a wait takes too long, without a message to the server."""
 
-    # Asked at the beginning of each wait: one watch for a whole call, or a new one for each wait.
+    # Called at the beginning of each wait. The function returns the watch of the whole call, or a
+    # new watch for each wait.
     watch: Callable[[], Watch]
 
     def wait(
@@ -42,14 +44,14 @@ class BoundConnection(psycopg.Connection[Any]):
         interval: float = INTERVAL_SECONDS,
         timeout: float | None = None,
     ) -> Any:
-        """Wait as the driver does, and look at the watch at each wake-up."""
+        """Wait as psycopg does, and check the watch at each wake-up."""
         watch = self.watch()
         watched = _watched(gen, watch)
         try:
             return waiting.wait(watched, self.pgconn.socket, interval=interval, timeout=timeout)
         except BaseException as error:
-            # An error of the driver is an answer, unless it is the hook's, of another connection.
-            # No rollback and no cancel: both would wait for the very server that does not answer.
+            # A psycopg error is an answer of the server, unless the watch gave up. Otherwise close
+            # at once: a rollback or a cancel would wait for the server that hangs.
             if watch.gave_up or not isinstance(error, psycopg.Error):
                 self.pgconn.finish()
             raise
@@ -62,17 +64,17 @@ def connect(
     settings: Mapping[str, object] | None = None,
     **options: Any,
 ) -> BoundConnection:
-    """Connect within the watch, which also bounds the first waits of the connection.
+    """Connect within the time limit of the watch, which also applies to the first waits.
 
-    `settings` are those of the session. The search path and that the server looks whether we have
-    left are always among them, whatever the role or the database was given.
+    `settings` are settings of the session. The search path and the server's check for lost clients
+    are always set, whatever the defaults of the role and the database are.
     """
     ours = {"client_connection_check_interval": LEFT_CHECK_MS, "search_path": SEARCH_PATH}
     all_settings = {**ours, **(settings or {})}
     words = " ".join(f"-c {name}={value}" for name, value in all_settings.items())
 
     def act() -> BoundConnection:
-        # The driver's own limit only ends the thread that was left behind.
+        # libpq's own timeout only ends the thread after the watch gave up.
         seconds = math.ceil(watch.left) + 1
         limits: Options = {"connect_timeout": seconds, "options": words}
         return BoundConnection.connect(resolved(dsn), **limits, **options)
@@ -90,7 +92,7 @@ def open_session(
     hook: Hook | None = None,
     **options: Any,
 ) -> BoundConnection:
-    """Connect for statements that are not named queries: each wait of them has the same bound."""
+    """Open a connection. Each wait on it raises `Unreachable` after `seconds`."""
 
     def late(after: float) -> Exception:
         message = f"{where} did not answer within {after:g} s"
@@ -102,9 +104,10 @@ def open_session(
 
 
 def resolved(dsn: str) -> str:
-    """Add the addresses of the host: libpq looks names up with the interpreter's lock held.
+    """Return the DSN with the IP addresses of its host, so that libpq looks no name up.
 
-    A name server that does not answer would stop every thread, the clock of the call included.
+    libpq holds Python's interpreter lock during a lookup. A DNS server that does not answer would
+    stop every thread, including the timer of the call.
     """
     known = conninfo_to_dict(dsn)
     host, port = str(known.get("host") or ""), known.get("port") or 5432
@@ -120,12 +123,15 @@ def resolved(dsn: str) -> str:
 
 
 def dict_rows() -> Options:
-    """Return the options of connections that run one statement at a time and give dicts."""
+    """Return the connection options for autocommit and for rows as dicts."""
     return {"autocommit": True, "row_factory": dict_row, "prepare_threshold": None}
 
 
 def _watched(gen: Generator[Any, Any, RV], watch: Watch) -> Generator[Any, Any, RV]:
-    """Pass a generator of the driver on. An answer that is there already counts, however late."""
+    """Run a psycopg generator, and check the watch after each of its steps.
+
+    An answer that has already arrived is returned, even after the time limit.
+    """
     try:
         wanted = next(gen)
         while True:

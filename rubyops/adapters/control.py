@@ -1,4 +1,4 @@
-"""Lock, freeze, anchors of journals and verifications in `control`, as the operators' role."""
+"""Lock, freeze, journal anchors and verifications, as stored in the database `control`."""
 
 import json
 from dataclasses import asdict
@@ -29,12 +29,15 @@ class ControlDatabase:
             return False
 
     def freeze(self) -> FreezeState:
-        """Read the wanted freeze."""
+        """Read the wanted freeze, which may not be in force yet."""
         row = self._link.one("facts_freeze")
         return FreezeState(**row)
 
     def raise_freeze(self, identity: EffectIdentity, level: str, reason: str) -> FreezeChange:
-        """Raise the freeze by a layer of the effect's run, once per effect id. Needs no lock."""
+        """Add a freeze layer of the effect's run. A repeat of the effect changes nothing.
+
+        Needs no lock.
+        """
         row = self._link.one(
             "control_raise_freeze",
             effect_id=identity.effect_id,
@@ -48,7 +51,7 @@ class ControlDatabase:
         return FreezeChange(**row)
 
     def take_over_freeze(self, identity: EffectIdentity, from_run: str) -> FreezeChange:
-        """Take over a run's freeze, once per effect id."""
+        """Take over the freeze of the run `from_run`. A repeat of the effect changes nothing."""
         row = self._link.one(
             "control_take_over_freeze",
             effect_id=identity.effect_id,
@@ -63,17 +66,20 @@ class ControlDatabase:
     def lift_freeze(
         self, identity: EffectIdentity, reason: str, take_over: str, change_no: int | None
     ) -> FreezeChange:
-        """Lift the layers of the effect's run or owner, and a taken-over one, once per effect."""
+        """Remove the freeze layers of the effect's run or owner, and of the run `take_over`.
+
+        A repeat of the effect changes nothing.
+        """
         more = {"reason": reason, "take_over": take_over, "change_no": change_no}
         return FreezeChange(**self._link.one("control_lift_freeze", **asdict(identity), **more))
 
     def last_freeze_of(self, run_id: str) -> tuple[int, str] | None:
-        """Return epoch and level of the newest change that a run made to the freeze."""
+        """Return (epoch, level) of the newest freeze change that a run made, None without one."""
         rows = self._link.rows("control_last_freeze_of", run_id=run_id)
         return (rows[0]["epoch"], rows[0]["level"]) if rows else None
 
     def note_change(self, what: str, by: str) -> None:
-        """Count a change of what the platform is."""
+        """Increase the platform's change number, so that earlier verifications become invalid."""
         self._link.one("control_note_change", what=what, by=by)
 
     def acquire(self, run_id: str, holder: Holder) -> int:
@@ -98,7 +104,7 @@ class ControlDatabase:
         raise _held(present)
 
     def renew(self, run_id: str, token: int) -> None:
-        """Prolong the lease. Raises `LockLost`."""
+        """Renew the lease. Raises `LockLost` when this run does not hold the lock any more."""
         lease = {"run_id": run_id, "token": token, "lease_seconds": LEASE_SECONDS}
         if not self._link.rows("control_lock_renew", **lease):
             raise LockLost(
@@ -108,11 +114,14 @@ class ControlDatabase:
             )
 
     def release(self, run_id: str, token: int) -> None:
-        """Give the lock back, if it is still ours."""
+        """Release the lock if this run still holds it."""
         self._link.rows("control_lock_release", run_id=run_id, token=token)
 
     def lock(self) -> LockState | None:
-        """Return the lock's holder; `gone` when its lease ran out or its process is dead."""
+        """Return the holder of the lock, None while the lock is free.
+
+        `gone` is true when the lease has expired or the holder's process has ended.
+        """
         rows = self._link.rows("control_lock_show")
         if not rows:
             return None
@@ -128,16 +137,16 @@ class ControlDatabase:
         )
 
     def anchor(self, run_id: str, sequence: int, digest: str) -> None:
-        """Keep the newest line of a journal."""
+        """Store the number and the hash of a journal's newest line."""
         self._link.rows("control_journal_anchor", run_id=run_id, sequence=sequence, hash=digest)
 
     def head(self, run_id: str) -> tuple[int, str] | None:
-        """Return the newest anchored line of a journal."""
+        """Return (number, hash) of the newest anchored line of a journal, None without one."""
         rows = self._link.rows("control_journal_head", run_id=run_id)
         return (rows[0]["sequence"], rows[0]["hash"]) if rows else None
 
     def begin_verification(self, identity: EffectIdentity, kind: str, state: Row) -> None:
-        """Begin a part of the verification on this state of the platform."""
+        """Record that a part of the verification begins on this state of the platform."""
         self._link.rows(
             "control_begin_verification",
             **_part(identity, kind, state),
@@ -145,7 +154,7 @@ class ControlDatabase:
         )
 
     def pass_verification(self, identity: EffectIdentity, kind: str, state: Row) -> None:
-        """Record that a part passed. Raises `CheckFailed` when the platform changed meanwhile."""
+        """Record that a part passed. Raises `CheckFailed` when the state has changed since."""
         if self._link.rows("control_pass_verification", **_part(identity, kind, state)):
             return
         begun = self._link.rows("control_begun_state", run_id=identity.run_id, kind=kind)
@@ -162,7 +171,7 @@ def _held(lock: LockState) -> LockHeld:
     return LockHeld(
         f"run {lock.run_id} of {holder.who} on {holder.host} (process {holder.pid}) holds the lock "
         f"since {lock.acquired_at:%Y-%m-%d %H:%M:%S} UTC; nothing was changed",
-        # The brake needs no lock.
+        # A freeze needs no lock, so it works while another run holds the lock.
         next_command="rubyops lock show   |   rubyops freeze",
         details={
             "run": lock.run_id,

@@ -1,6 +1,6 @@
-"""One connection of one role to one database, made on first use and again after it broke.
+"""One connection of one role to one database, opened on first use and reopened when it breaks.
 
-Every call has a bound that is measured here, and every driver error comes in our words.
+Every call has a time limit that the client measures. Every psycopg error becomes a `RubyopsError`.
 """
 
 import threading
@@ -37,7 +37,7 @@ from wallet_runtime.contract import sqlstates
 
 CALL_SECONDS = 10.0
 STATEMENT_TIMEOUT_MS = 60_000
-# A reader waits only for an exclusive lock, and names its holder after this time.
+# A reader waits only for an exclusive lock, and fails after this time instead of waiting on.
 READ_LOCK_TIMEOUT_MS = 500
 GUARDED = (
     sqlstates.FENCE_OVERTAKEN,
@@ -57,12 +57,15 @@ _BUSY = (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled)
 
 
 class DatabaseBusy(TimedOut):
-    """The database did not give a lock, or an answer, in time."""
+    """A statement ended at its lock timeout or at its statement timeout."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many seconds a call of a link may take in all. Connecting counts as part of the call."""
+    """The time limits of a link in seconds. The limit of a call includes connecting.
+
+    `long` is the limit of the LONG_STATEMENTS. `doubt` is the limit of a call after a late one.
+    """
 
     call: float = CALL_SECONDS
     connect: float = CONNECT_SECONDS
@@ -71,10 +74,10 @@ class Bounds:
 
 
 class Link:
-    """Runs named queries. Threads may share it: one statement at a time.
+    """Runs named queries on one connection. Threads may share a link, one call at a time.
 
-    `while_waiting` is asked during each wait of a read-only link, and ends the call by raising.
-    A changing link does not ask it in mid-call: its statement is done, or known to be late.
+    A read-only link calls `while_waiting` during each wait; an error raised there ends the call. A
+    writing link does not, so that a stop request never interrupts a write.
     """
 
     def __init__(
@@ -86,9 +89,10 @@ class Link:
         bounds: Bounds | None = None,
         patience: Patience | None = None,
     ) -> None:
-        """Connect to `dsn` at the first call; `where` names the database in messages.
+        """Prepare a connection to `dsn`; `where` names the database in messages.
 
-        Links of one server may share their patience: a late call of one shortens the calls of all.
+        Links to one server may share `patience`. A late call of one link then shortens the limit of
+        all.
         """
         self._dsn = dsn
         self._where = where
@@ -102,9 +106,9 @@ class Link:
         self.writes = 0
 
     def rows(self, name: str, /, **values: object) -> list[Row]:
-        """Run a named query in a transaction of its own and return its rows.
+        """Run a named query in its own transaction and return its rows.
 
-        A broken connection is replaced once.
+        When the connection breaks, the query is sent once more on a new connection.
         """
         watch = self._watch(name, self._seconds(name))
         with self._turn(name, watch), self.translating(name):
@@ -114,8 +118,8 @@ class Link:
             except psycopg.OperationalError:
                 if not connection.closed:
                     raise
-            # Each of our statements may be sent twice: reads, and writes keyed by effect, run or
-            # token.
+            # A query may be sent twice: reads are harmless, and writes are idempotent by effect,
+            # run or token.
             return self._run(self._opened(name, watch), name, values)
 
     def one(self, name: str, /, **values: object) -> Row:
@@ -130,7 +134,10 @@ class Link:
 
     @contextmanager
     def blocks(self, name: str) -> Iterator[BoundConnection]:
-        """Give the connection for a query that is read in blocks; each wait has its own bound."""
+        """Lend the connection for a query whose result is read in blocks.
+
+        The time limit applies to each wait, not to the whole query.
+        """
         watch = self._watch(name, self._seconds(name))
         with self._turn(name, watch), self.translating(name):
             connection = self._opened(name, watch)
@@ -139,20 +146,20 @@ class Link:
 
     @contextmanager
     def translating(self, name: str) -> Iterator[None]:
-        """Turn driver errors into ours."""
+        """Turn psycopg errors into errors of rubyops."""
         try:
             yield
         except psycopg.Error as error:
             raise self._translated(name, error) from error
 
     def connection(self) -> BoundConnection:
-        """Return the open connection, making it if need be; each wait of it has the long bound."""
+        """Return the connection, opened if necessary; `long` limits each wait on it."""
         connection = self._opened("a connection", self._watch("a connection", self._bounds.call))
         connection.watch = lambda: self._watch("a statement", self._bounds.long)
         return connection
 
     def close(self) -> None:
-        """Drop the connection."""
+        """Close the connection."""
         with self._turn("closing it", self._watch("closing", self._bounds.call)):
             if self._connection is not None:
                 self._connection.close()
@@ -161,7 +168,8 @@ class Link:
     # --- bounds
 
     def _seconds(self, name: str) -> float:
-        # A long statement keeps its bound in doubt: the connection that it needs is the proof.
+        # A long statement keeps its full limit after a late call. If the server still hangs, then
+        # the connect fails within the shorter limit.
         if name in LONG_STATEMENTS:
             return self._bounds.long
         return self._patience.seconds(self._bounds.call)
@@ -175,7 +183,7 @@ class Link:
             if self.while_waiting is not None:
                 self.while_waiting()
         except BaseException:
-            # The call had waited for a while, and could have waited longer.
+            # The hook runs only in a call that waits, so the server may hang.
             self._patience.doubts = True
             raise
 
@@ -187,7 +195,7 @@ class Link:
 
     @contextmanager
     def _turn(self, name: str, watch: Watch) -> Iterator[None]:
-        """Wait for the call of another thread, no longer than this call may take."""
+        """Hold the lock of the link. Waits for another thread no longer than this call may take."""
         busy = f"{self._where} is held by another call of this process; {name} was not asked for"
         waiting = watch.part(watch.seconds, lambda after: Unreachable(f"{busy} in {after:.3g} s"))
         while not self._lock.acquire(timeout=min(POLL_SECONDS, watch.left)):
@@ -200,7 +208,7 @@ class Link:
     def _opened(self, name: str, watch: Watch) -> BoundConnection:
         if self._connection is None or self._connection.closed:
             self._connection = self._connected(name, watch)
-            # A caller may drop the link without closing it.
+            # Close the connection of a link that its caller drops without `close`.
             weakref.finalize(self, self._connection.close)
         self._connection.watch = lambda: watch
         return self._connection

@@ -1,7 +1,7 @@
-"""Bring a database's functions, views, triggers and grants to the files of this checkout (ADR 26).
+"""Replaces a database's functions, views, triggers and grants by those of this checkout (ADR 26).
 
-The caller has the transaction. What the files replace keeps its identity, so that prepared
-statements and running commands go on; what left the files is dropped.
+The caller opens the transaction. Definitions are replaced in place, so that prepared statements and
+running commands keep working. Definitions that the checkout does not have are dropped.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,8 @@ from rubyops.ports import Database
 from sql import definitions
 from sql.definitions import KINDS
 
-# PostgreSQL refuses to replace or to change something while the definitions of before are there.
+# The errors of PostgreSQL when an existing definition blocks a change. The caller then drops all
+# definitions and tries again.
 IN_THE_WAY = (
     psycopg.errors.DependentObjectsStillExist,
     psycopg.errors.FeatureNotSupported,
@@ -28,9 +29,10 @@ Connection = psycopg.Connection[Any]
 
 
 def apply(connection: Connection, which: Database, *, whole: bool) -> tuple[str, ...]:
-    """Apply the kinds whose digest differs, or all of them; return which were applied.
+    """Apply the kinds of definitions whose digest differs, or all kinds; return those kinds.
 
-    Rights are given anew with every other kind: a new function or view has none, or too many.
+    Every change also renews all grants, because a new function or view starts with PostgreSQL's
+    default rights.
     """
     connection.execute(sql.query("definitions_begin"))
     wanted, found = definitions.digests(which), _applied(connection)
@@ -46,14 +48,14 @@ def apply(connection: Connection, which: Database, *, whole: bool) -> tuple[str,
 
 
 def drop(connection: Connection, which: Database, kinds: Sequence[str] = KINDS) -> None:
-    """Drop what a database has of these kinds, except what this transaction has written."""
+    """Drop the database's definitions of these kinds, unless this transaction has written them."""
     _run_each(
         connection, "definitions_to_drop", schemas=definitions.schemas(which), kinds=list(kinds)
     )
 
 
 def forget(connection: Connection) -> None:
-    """Have the next migration apply everything."""
+    """Delete the recorded digests, so that the next migration applies every definition."""
     connection.execute(sql.query("definitions_forget"))
 
 
@@ -63,7 +65,8 @@ def _applied(connection: Connection) -> dict[str, str]:
 
 def _replace(connection: Connection, which: Database, kinds: Sequence[str]) -> None:
     if FUNCTIONS in kinds:
-        # Unseen for now: a function may call another of a later file, or read a view.
+        # The first pass does not check function bodies: a function may call a function of a later
+        # file, or read a view. The second pass below checks them.
         _check_bodies(connection, "off")
         _run_files(connection, which, FUNCTIONS)
         _check_bodies(connection, "on")
@@ -88,6 +91,6 @@ def _run_files(connection: Connection, which: Database, kind: str) -> None:
 
 
 def _run_each(connection: Connection, name: str, **values: object) -> None:
-    """Run every statement that a query makes."""
+    """Run every SQL statement that the named query returns as a row."""
     for (statement,) in connection.execute(sql.query(name), values).fetchall():
         connection.execute(statement)

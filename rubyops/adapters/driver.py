@@ -1,4 +1,4 @@
-"""The driver of an environment as the other adapters know it."""
+"""The interface of an environment's driver, which the other adapters use."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from rubyops.ports import Copy, CopyNames, Database
 
 
 class Driver(Protocol):
-    """Knows the addresses of one environment; starts and stops it. Raises `Unreachable`."""
+    """Knows the addresses of one environment, starts it and stops it. Raises `Unreachable`."""
 
     def dsn(self, role: str, database: Database) -> Secret:
         """Return the connection URL of a role."""
@@ -26,15 +26,15 @@ class Driver(Protocol):
         """Whether the servers of the environment run."""
 
     def copies(self) -> list[Copy]:
-        """List every copy of every process. Raises `Unreachable` where nobody knows what runs."""
+        """List every copy of every process. Raises `Unreachable` when their state is unknown."""
 
     def listen(self, hear: Callable[[], None], say: Callable[[str], None]) -> None:
-        """Call `hear` at each pause of a wait, which it ends by raising; `say` gets the words."""
+        """Call `hear` between the polls of a wait, which it may end by raising; `say` gets text."""
 
-    # Each changing method takes the run's fencing token, and raises `LockLost` at the act when the
-    # token was overtaken. None means that `control` gives no token: `start` and `stop` then act
-    # only where no token was ever given; `ensure_up`, `migrate` and `down` act under the token that
-    # the environment has as they begin.
+    # Each changing method takes the run's fencing token. It raises `LockLost` when a newer token
+    # exists. The token is None when `control` could not give one. `start` and `stop` then work only
+    # where no token was ever given. `ensure_up`, `migrate` and `down` then use the token that the
+    # environment has when they begin.
 
     def advance_fence(self, token: int) -> None:
         """Refuse every lower token from now on."""
@@ -45,7 +45,7 @@ class Driver(Protocol):
         token: int | None = None,
         restart: CopyNames = (),
     ) -> None:
-        """Start what is not up, and restart these copies, by process and number."""
+        """Start every part that does not run, and restart these copies (process, number)."""
 
     def migrate(self, progress: Callable[[str], None], token: int | None) -> None:
         """Bring both databases to the newest schema."""
@@ -57,4 +57,4 @@ class Driver(Protocol):
         """Stop every copy of these processes."""
 
     def down(self, token: int | None = None) -> bool:
-        """Stop everything of the environment; return whether anything ran."""
+        """Stop everything of the environment; return whether anything was running."""

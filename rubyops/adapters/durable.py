@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 def replace_state(path: Path, text: str) -> None:
-    """Replace a file of state (0600) as a whole. Raises `StateUnwritable`, and the old one stays.
+    """Replace a state file (0600) atomically. Raises `StateUnwritable` and keeps the old file.
 
-    A file that is truncated first would be empty after a full disk or a crash.
+    A file that is truncated in place would be empty after a crash or on a full disk.
     """
     unfinished = path.with_name(f"{path.name}.new")
     try:
@@ -35,9 +35,10 @@ def replace_state(path: Path, text: str) -> None:
 
 
 def read_state(path: Path, shape: type[T], remedy: str) -> T | None:
-    """Return the content of a JSON file of state, None where there is none yet.
+    """Return the content of a JSON state file, None when the file does not exist.
 
-    Raises `StateDamaged` with the remedy and no value: the file may hold secrets.
+    Raises `StateDamaged` with the remedy. The message shows no value, because values may be
+    secrets.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=shape)
@@ -50,7 +51,7 @@ def read_state(path: Path, shape: type[T], remedy: str) -> T | None:
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that must not exist yet, and wait until its bytes are on the disk."""
+    """Write a file that must not exist yet, and return when its bytes are on the disk."""
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -58,7 +59,7 @@ def write_new(path: Path, text: str) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
+    """Wait until the names of the folder's files are on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
