@@ -1,1 +1,1 @@
-"""The port of each family of effects, on the servers and processes of an environment."""
+"""The port of each effect family, implemented on the servers and processes of an environment."""

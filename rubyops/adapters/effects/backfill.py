@@ -1,4 +1,4 @@
-"""The backfill and the legacy players of rehearsals, in the operated database."""
+"""The backfill port: creates balances of legacy players, and legacy players for rehearsals."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,15 @@ class BackfillDatabase:
     platform: Link
 
     def seed_players(self, identity: EffectIdentity, count: int) -> int:
-        """Create legacy players where none exist."""
+        """Create legacy players if there are none; return how many were created."""
         row = self.platform.one("ops_seed_players", count=count, token=identity.token)
         return int(row["created"])
 
     def batch(self, identity: EffectIdentity, tenant_id: str | None, limit: int) -> BatchCount:
-        """Do the next batch after the checkpoint, up to the bound that the first batch fixed."""
+        """Create balances for the next players after the checkpoint, at most `limit` players.
+
+        The first batch of a run fixes the last player of the whole run.
+        """
         self.platform.rows(
             "backfill_batch",
             run_id=identity.run_id,
@@ -39,5 +42,5 @@ class BackfillDatabase:
 
 
 def connect(access: Access) -> BackfillPort:
-    """Make the port."""
+    """Build the backfill port on the platform's database."""
     return BackfillDatabase(access.platform)

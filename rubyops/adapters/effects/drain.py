@@ -1,4 +1,4 @@
-"""The outbox under its table lock, and the canary event."""
+"""The drain port: counts unpublished events in the outbox, and follows one canary event."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Outbox:
     rules: WalletRules
 
     def count_unpublished(self, lock_timeout_ms: int) -> int | None:
-        """Count under a table lock; None when an open transaction kept the lock."""
+        """Count unpublished events under a table lock. None when the lock timed out."""
         try:
             row = self.platform.one("ops_count_unpublished", lock_timeout_ms=lock_timeout_ms)
         except DatabaseBusy:
@@ -25,11 +25,11 @@ class Outbox:
         return int(row["unpublished"])
 
     def holders(self) -> tuple[str, ...]:
-        """Name the sessions that hold the outbox."""
+        """Name the sessions that lock the outbox table."""
         return self.rules.holding(self.rules.outbox_table)
 
     def publish_canary(self, identity: EffectIdentity) -> str:
-        """Write this effect's canary event once."""
+        """Write this effect's canary event to the outbox once; return the event's id."""
         player = derived(identity.effect_id, "outbox", "player")
         named = {"effect_id": identity.effect_id, "brand_id": CANARY_BRAND, "player_id": player}
         row = self.platform.one("ops_publish_canary", token=identity.token, **named)
@@ -41,5 +41,5 @@ class Outbox:
 
 
 def connect(access: Access) -> DrainPort:
-    """Make the port."""
+    """Build the drain port on the platform's database."""
     return Outbox(access.platform, access.rules)

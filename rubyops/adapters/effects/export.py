@@ -1,4 +1,7 @@
-"""Exports tables in one snapshot; a folder has its final name once all of it is on the disk."""
+"""Exports tables from one database snapshot into a folder.
+
+The folder gets its final name only when all of its files are on the disk.
+"""
 
 import hashlib
 import json
@@ -29,16 +32,16 @@ def export_tables(
 ) -> dict[str, object]:
     """Copy the tables as CSV into a folder named after the effect; return its manifest.
 
-    The manifest has rows, bytes and sha256 of each table. A repeat of the same effect finds the
-    complete folder. Raises `LockLost`, and leaves nothing, when the effect's token is overtaken
-    before the folder has its name.
+    The manifest has rows, bytes and sha256 of each table. A repeat of the effect returns the
+    manifest of the finished folder. Raises `LockLost` and removes the files when the effect's token
+    is overtaken before the folder has its final name.
     """
     final = exports / identity.effect_id.replace("/", "-")
     if final.exists():
         done: dict[str, object] = json.loads((final / MANIFEST).read_text(encoding="utf-8"))
         return done
-    # The token is in the name: an overtaken run that goes on must not touch the files that its
-    # resume writes under the same effect.
+    # A run and its resumed run have the same effect. The token gives each a folder of its own, so
+    # that a run that lost its lock does not touch the files of the resumed run.
     unfinished = final.with_name(f".{final.name}.{identity.token}.unfinished")
     try:
         return _write(link, unfinished, final, identity, tables)
@@ -72,9 +75,9 @@ def _write(
 
 
 def _publish(link: Link, unfinished: Path, final: Path, identity: EffectIdentity) -> None:
-    """Give the folder its name, and have that on the disk, while the fence is held.
+    """Rename the folder to its final name while a transaction holds the fence.
 
-    A fence that was lost before the commit, and a disk that fails, take the name away again.
+    A lost fence or a disk error removes the folder again.
     """
     named = False
     try:
@@ -83,7 +86,8 @@ def _publish(link: Link, unfinished: Path, final: Path, identity: EffectIdentity
             unfinished.rename(final)
             named = True
             sync_folder(final.parent)
-            # Again: psycopg keeps silent about a connection that it finds closed at the commit.
+            # Check the fence again: the commit raises no error when the connection is already
+            # closed.
             _hold(connection, identity)
     except (RubyopsError, OSError):
         if named:
@@ -114,7 +118,10 @@ def _copy_all(
 
 
 def _confirm(connection: psycopg.Connection[dict[str, object]], identity: EffectIdentity) -> None:
-    """Raise `LockLost` unless the effect's token is the present one; a snapshot cannot hold it."""
+    """Raise `LockLost` unless the effect's token is the newest.
+
+    A read-only transaction cannot lock the fence row, so this only compares tokens.
+    """
     present = connection.execute(sql.query("fence_present")).fetchone()
     if present is None or present["token"] != identity.token:
         token = f"fencing token {identity.token} was overtaken"
@@ -152,5 +159,5 @@ class Exports:
 
 
 def connect(access: Access) -> ExportPort:
-    """Make the port."""
+    """Build the export port on the platform's database."""
     return Exports(access.platform, access.exports)

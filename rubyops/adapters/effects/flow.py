@@ -1,4 +1,4 @@
-"""Flows and the actor that plays them."""
+"""The flow port: finds the script of a flow, and makes the actor that plays it."""
 
 from dataclasses import dataclass
 
@@ -19,11 +19,11 @@ class Flows:
         return self.access.flow(flow)
 
     def actor(self, identity: EffectIdentity, flow: str) -> Actor:
-        """Act for one flow of this effect."""
+        """Return the actor for one flow of this effect."""
         known = self.access
         return CanaryActor(known.driver, known.client, known.platform, known.read, identity, flow)
 
 
 def connect(access: Access) -> FlowPort:
-    """Make the port."""
+    """Build the flow port."""
     return Flows(access)

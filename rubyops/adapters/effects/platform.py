@@ -1,4 +1,4 @@
-"""Start, stop and migrate through the environment's driver."""
+"""The platform port: starts, stops and migrates through the environment's driver."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,14 +13,14 @@ class PlatformProcesses:
     """Implements `PlatformPort`."""
 
     def __init__(self, driver: Driver, platform: Link) -> None:
-        """Act through this driver; `platform` is connected anew after a start."""
+        """Use this driver. A start closes `platform`, because its server may be a new one."""
         self._driver = driver
         self._link = platform
 
     def start_all(
         self, identity: EffectIdentity, progress: Callable[[str], None], restart: CopyNames
     ) -> None:
-        """Start everything that is not running, migrated to the newest schema."""
+        """Start every part that does not run, with the newest schema. Restart these copies."""
         self._driver.ensure_up(progress, identity.fence, restart)
         self._link.close()
 
@@ -40,5 +40,5 @@ class PlatformProcesses:
 
 
 def connect(access: Access) -> PlatformPort:
-    """Make the port."""
+    """Build the platform port."""
     return PlatformProcesses(access.driver, access.platform)

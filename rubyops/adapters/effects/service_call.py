@@ -1,4 +1,4 @@
-"""Calls of services as the operator, under the fencing token of the run."""
+"""The service call port: calls services as the operator, under the run's fencing token."""
 
 from collections.abc import Callable
 from uuid import NAMESPACE_URL, uuid5
@@ -26,13 +26,17 @@ class ServiceCalls:
     """Implements `ServiceCallPort`."""
 
     def __init__(self, client: CallClient) -> None:
-        """Call through this client."""
+        """Send the calls through this client."""
         self._client = client
 
     def call(
         self, identity: EffectIdentity, effect: CallService, before_each: Callable[[], None]
     ) -> HttpAnswer:
-        """Call; a request without an answer is sent again under its id, so the service replays."""
+        """Send the request of the effect; retry it up to three times when no answer comes.
+
+        Each try has the same request id, so the service replays the answer of an earlier try.
+        `before_each` is called before each try and may raise.
+        """
         headers = {
             **self._client.operator_headers(effect.brand_id),
             REQUEST_ID_HEADER: str(uuid5(NAMESPACE_URL, identity.effect_id)),
@@ -62,7 +66,7 @@ class ServiceCalls:
 
 
 def connect(access: Access) -> ServiceCallPort:
-    """Make the port."""
+    """Build the service call port."""
     return ServiceCalls(access.client)
 
 

@@ -1,9 +1,9 @@
-"""The test suites of this checkout."""
+"""The suites port: the test suites of this checkout."""
 
 from rubyops.adapters.access import Access
 from rubyops.effects.suites import SuitesPort
 
 
 def connect(access: Access) -> SuitesPort:
-    """Make the port."""
+    """Return the suites port."""
     return access.suites

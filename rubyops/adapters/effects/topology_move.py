@@ -1,4 +1,4 @@
-"""Topology moves in the operated database."""
+"""The topology move port, on the platform's database."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,10 @@ class TopologyMoves:
         undoes: str | None,
         limit: int,
     ) -> MoveCount:
-        """Do the next batch of this run; the first one fixes what is moved, and how far."""
+        """Move the next players of this run, at most `limit` players.
+
+        The first batch of a run fixes the document and the last player of the whole run.
+        """
         self.platform.rows(
             "topology_move_batch",
             run_id=identity.run_id,
@@ -46,5 +49,5 @@ class TopologyMoves:
 
 
 def connect(access: Access) -> TopologyMovePort:
-    """Make the port."""
+    """Build the topology move port."""
     return TopologyMoves(access.platform)

@@ -1,4 +1,4 @@
-"""Verifications, kept in `control` with the state of the platform that they stand for."""
+"""The verification port: records in `control` which parts passed on which platform state."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ class Verifications:
     rules: WalletRules
 
     def begin(self, identity: EffectIdentity, kind: str) -> None:
-        """Begin a part on the present state."""
+        """Record that this part begins on the present state of the platform."""
         self.control.begin_verification(identity, kind, self.rules.state())
 
     def record(self, identity: EffectIdentity, kind: str) -> None:
-        """Let it pass, if the state is the one that it began on."""
+        """Record that this part passed. Raises `CheckFailed` when the state has changed since."""
         self.control.pass_verification(identity, kind, self.rules.state())
 
 
 def connect(access: Access) -> VerificationPort:
-    """Make the port."""
+    """Build the verification port."""
     return Verifications(access.control, access.rules)

@@ -1,8 +1,8 @@
-"""Waiting needs nothing but checks, which every effect may ask."""
+"""Effects that wait need no port: they only run checks, which every effect may do."""
 
 from rubyops.adapters.access import Access
 
 
 def connect(access: Access) -> None:
-    """Make no port."""
+    """Return no port."""
     del access
