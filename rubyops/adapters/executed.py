@@ -1,6 +1,6 @@
-"""A pytest plugin: keeps in the JUnit report that a test was called, not only collected and set up.
+"""A pytest plugin that marks every test in the JUnit report whose body was run.
 
-pytest reports a test that it never called (`--setup-plan`, `--setup-only`) like one that passed.
+With `--setup-plan` or `--setup-only` pytest reports a test as passed without running its body.
 """
 
 from typing import Any
@@ -10,5 +10,5 @@ EXECUTED = "executed"
 
 
 def pytest_runtest_call(item: Any) -> None:
-    """Note that this test is called; JUnit keeps it as a property of the test."""
+    """Add a JUnit property to a test whose body is about to run."""
     item.user_properties.append((EXECUTED, "yes"))

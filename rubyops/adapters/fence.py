@@ -1,4 +1,4 @@
-"""The fence around an environment: the supervisor's file and the row of the operated database."""
+"""The fence of an environment: the token in the supervisor's file and in the gate row."""
 
 from dataclasses import dataclass
 
@@ -17,19 +17,22 @@ class EnvironmentFence:
     rules: WalletRules
 
     def advance(self, token: int) -> None:
-        """Raise the fence, the supervisor's first: a migration without a token looks there."""
+        """Raise the fence to this token, first in the supervisor's file.
+
+        A migration that began without a token checks that file before each database.
+        """
         self.driver.advance_fence(token)
         if self.has_money():
             self.platform.rows("ops_advance_fence", token=token)
 
     def holders(self) -> str:
-        """Name the sessions that hold the fence."""
+        """Describe the sessions that lock the fence tables."""
         return self.rules.fence_holders()
 
     def has_money(self) -> bool:
-        """Whether the operated database holds the wallet's tables. Raises `Unreachable`.
+        """Whether the platform's database has the wallet's tables; False without a database.
 
-        A database that was not made has none; one that does not answer is no "no".
+        Raises `Unreachable` when the database does not answer.
         """
         try:
             return bool(self.platform.one("ops_has_money")["ready"])

@@ -1,7 +1,7 @@
-"""The identity of this process: another one on this machine can see whether it still lives.
+"""Identifies this process, so that other processes on this machine can see whether it runs.
 
-Start times are ticks since boot, straight from the kernel. A library that turns them into times of
-the day would move with the clock, and a live holder of the lock would look dead.
+A start time is the kernel's count of ticks since boot. A time of day would change with the clock,
+and a running holder of the lock would look dead.
 """
 
 import os
@@ -19,16 +19,16 @@ _UID_DIGITS_MAX = 10  # of a 32-bit number
 
 
 def this_process() -> Holder:
-    """Describe the present process as the holder of a lock."""
+    """Return this process as a holder of the lock."""
     pid = os.getpid()
     return Holder(_user(), socket.gethostname(), _boot(), pid, _started(pid) or 0)
 
 
 def is_gone(holder: Holder) -> bool:
-    """Whether the holder ran on this machine since its boot, and its process has ended.
+    """Whether the holder is known to have ended: it ran here since the boot, and runs no more.
 
-    The start time tells apart a process id that was given to another process. Nothing is known of
-    another machine.
+    False for a holder on another machine. The start time shows whether the process id now belongs
+    to another process.
     """
     if holder.host != socket.gethostname() or holder.boot != _boot() or not holder.boot:
         return False
@@ -41,7 +41,7 @@ def _started(pid: int) -> int | None:
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()
-    # A zombie has died; only its parent does not know yet.
+    # A zombie has ended, and waits for its parent to read the exit code.
     return None if fields[0] in ("Z", "X") else int(fields[_START_TIME_FIELD])
 
 
@@ -54,9 +54,9 @@ def _boot() -> str:
 
 
 def _user() -> str:
-    """Name the person by the real user id; a user id without a passwd entry is its number.
+    """Return the user name of the real user id, or the id itself when it has no name.
 
-    LOGNAME and USER are not asked: anybody can set them, and a freeze belongs to a person by name.
+    LOGNAME and USER are ignored, because anybody can set them and the owner of a freeze is a name.
     """
     uid = _person_behind_sudo() if os.getuid() == ROOT else os.getuid()
     try:
@@ -66,9 +66,9 @@ def _user() -> str:
 
 
 def _person_behind_sudo() -> int:
-    """Return the user id that sudo was called by, root's where there is none.
+    """Return the id of the user who called sudo, root's id without sudo.
 
-    Only root's is believed: sudo writes the variable, and any other user could have written it.
+    Only root may trust SUDO_UID: sudo sets it, but every other user could set it as well.
     """
     told = os.environ.get("SUDO_UID", "")
     believed = told.isascii() and told.isdigit() and len(told) <= _UID_DIGITS_MAX

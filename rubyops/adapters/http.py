@@ -1,6 +1,6 @@
-"""HTTP as the operator. The reader's client has GET alone; effects have the other verbs.
+"""HTTP clients of the operator. Checks get a client with GET only, effects one with all verbs.
 
-A call has one bound for connecting, sending and the whole answer: a server that drips bytes counts.
+One time limit covers connecting, sending and the whole answer, also when the answer comes slowly.
 """
 
 import json
@@ -30,13 +30,13 @@ OBSERVER_TOKEN_NAME = TOKEN_VARIABLE_PREFIX + OBSERVER.upper()
 
 
 class _Late(Exception):
-    """No whole answer came within the bound."""
+    """The whole answer did not arrive within the time limit."""
 
 
 class GetClient:
     """Reads routes of the platform's processes as the operator.
 
-    `while_waiting` is asked while a GET waits, and ends the call by raising.
+    `while_waiting` is called while a GET waits, and may raise to end the call.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class GetClient:
     def get(
         self, process: str, path: str, *, copy: int = 1, brand_id: str | None = None
     ) -> HttpAnswer:
-        """GET a route; a copy that does not answer gives status 0."""
+        """GET a route of a copy. Status 0 means that the copy did not answer."""
         where = self._driver.process_url(process, copy)
         patience = self._patience.setdefault(where, Patience(self._doubt_seconds))
-        # One copy that hangs shortens the calls to all until it answers: copies are asked one by
-        # one, and sixteen that hang would take the bound sixteen times.
+        # A copy that hangs shortens the limit for all copies until it answers. Copies are called
+        # one after another, so sixteen copies that hang would take sixteen full limits.
         seconds = min(each.seconds(self._seconds) for each in self._patience.values())
         headers = (
             self.observer_headers() if path in OBSERVED_PATHS else self.operator_headers(brand_id)
@@ -68,7 +68,7 @@ class GetClient:
         return self._send("GET", f"{where}{path}", headers, None, patience, seconds)
 
     def operator_headers(self, brand_id: str | None) -> dict[str, str]:
-        """Return the headers by which the operator is known."""
+        """Return the headers that authenticate the operator."""
         headers = {
             CALLER_HEADER: OPERATOR,
             TOKEN_HEADER: self._driver.secret(TOKEN_NAME).reveal(),
@@ -76,10 +76,9 @@ class GetClient:
         return headers | ({BRAND_HEADER: brand_id} if brand_id else {})
 
     def observer_headers(self) -> dict[str, str]:
-        """Return the headers that open the details of health and metrics.
+        """Return the headers that unlock the details of /health and /metrics.
 
-        An environment of an earlier version has no such token until `up` makes one; a process then
-        shows its status alone.
+        Empty when `up` has not generated the token yet. A process then shows its status alone.
         """
         try:
             token = self._driver.secret(OBSERVER_TOKEN_NAME).reveal()
@@ -100,11 +99,12 @@ class GetClient:
 
         hook = self.while_waiting if method == "GET" else None
         watch = Watch(seconds, _Late, hook)
-        # httpx has a limit for each part of a call; ours only ends an abandoned thread.
+        # httpx limits each part of a call, the watch limits the whole call. This limit of httpx
+        # only ends a thread that the watch has abandoned.
         limit = self._seconds + 1
         client = self._client or httpx.Client(timeout=limit, trust_env=False, verify=trust(url))
         if self._client is None:
-            weakref.finalize(self, client.close)  # as in database.Link
+            weakref.finalize(self, client.close)  # for callers that do not close
         self._client = client
         request = client.build_request(method, url, headers=dict(headers), content=raw)
         try:
@@ -113,19 +113,19 @@ class GetClient:
             patience.doubts = isinstance(error, httpx.TimeoutException)
             return HttpAnswer(0, None, f"{type(error).__name__}: {error}")
         except _Late:
-            self._client = None  # the abandoned thread still uses it, and closes it
+            self._client = None  # the abandoned thread still uses and closes it
             patience.doubts = True
             return HttpAnswer(0, None, f"no whole answer within {seconds:g} s")
         except BaseException:
             self._client = None
-            patience.doubts = True  # the call had waited, and could have waited longer
+            patience.doubts = True  # the hook runs only in a call that waits
             raise
         patience.doubts = False
         return answer
 
 
 class CallClient(GetClient):
-    """Calls any route with any verb; only what changes environments is given one."""
+    """Calls any route with any verb. Checks do not get this client."""
 
     def send(
         self, process: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None
@@ -133,15 +133,16 @@ class CallClient(GetClient):
         """Send one request to the first copy of a process."""
         typed = {"Content-Type": "application/json"} if body is not None else {}
         url = f"{self._driver.process_url(process)}{path}"
-        # A repeat of a change is not hurried: the service may be slow with the first of them.
+        # A retry of a change gets the full limit, because the service may still work on the first
+        # try.
         return self._send(method, url, {**typed, **headers}, body, Patience(), self._seconds)
 
 
 def trust(url: str) -> "ssl.SSLContext | bool":
-    """Return what a client for this address verifies certificates with.
+    """Return the argument `verify` of an httpx client for this address.
 
-    Reading the machine's certificates takes longer than most calls, and plain HTTP needs none. A
-    client made for it knows no certificate, so it refuses every address with TLS.
+    Plain HTTP gets an empty TLS context, because loading the machine's certificates takes longer
+    than most calls. A client with the empty context refuses every HTTPS address.
     """
     import ssl
 
@@ -149,12 +150,12 @@ def trust(url: str) -> "ssl.SSLContext | bool":
 
 
 def code_of(answer: HttpAnswer) -> object:
-    """Return the code of an error, None for any other answer."""
+    """Return the `code` of an error's body, None for any other answer."""
     return answer.body.get("code") if isinstance(answer.body, dict) else None
 
 
 def not_overtaken(answer: HttpAnswer, identity: EffectIdentity) -> HttpAnswer:
-    """Return the answer, or raise `LockLost` where the service refused the effect's token."""
+    """Return the answer. Raises `LockLost` where the service refused the effect's token."""
     if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, FENCING_TOKEN_OVERTAKEN):
         token = f"fencing token {identity.token} was overtaken"
         raise overtaken(f"{token}, so the service changed nothing")
@@ -162,7 +163,7 @@ def not_overtaken(answer: HttpAnswer, identity: EffectIdentity) -> HttpAnswer:
 
 
 def encode(body: Mapping[str, object] | None) -> bytes | None:
-    """Write a request body."""
+    """Encode a request body as JSON, None without a body."""
     return None if body is None else json.dumps(body, separators=(",", ":")).encode()
 
 

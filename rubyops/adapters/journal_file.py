@@ -56,9 +56,9 @@ class JournalFile:
             )
 
     def drop_torn_end(self) -> int:
-        """Cut off an unfinished line of a killed process; return its length in bytes.
+        """Cut off an incomplete last line, which a killed process left; return its length in bytes.
 
-        Nothing was done on such a line.
+        An effect begins only after its line is complete, so no effect belongs to such a line.
         """
         text = self._path.read_bytes()
         whole = text.rfind(b"\n") + 1
@@ -84,16 +84,16 @@ class JournalFolder:
         return JournalFile(self._path(run_id), create=True)
 
     def reopen(self, run_id: str) -> JournalFile:
-        """Open a run's journal to go on with it.
+        """Open a run's journal to append to it.
 
-        Raises `JournalUnreadable` for one that is not a file of its own.
+        Raises `JournalUnreadable` unless the journal is an ordinary file with one name.
         """
         path = self._path(run_id)
         _refuse_shared(path, self._looked_at(run_id, path))
         return JournalFile(path, create=False)
 
     def runs(self) -> list[str]:
-        """List the ids of all runs, oldest first; a folder that was never made has none.
+        """List the ids of all runs, oldest first; empty when the folder does not exist.
 
         Raises `JournalUnreadable`.
         """
@@ -112,10 +112,10 @@ class JournalFolder:
         )
 
     def read(self, run_id: str) -> tuple[list[str], bool]:
-        """Return a journal's lines and whether the last one is whole.
+        """Return the lines of a journal, and whether the last line is complete.
 
-        Raises `UsageError` for an unknown run, `JournalUnreadable` for what is no file, or has
-        another name as well.
+        Raises `UsageError` for an unknown run. Raises `JournalUnreadable` unless the journal is an
+        ordinary file with one name.
         """
         path = self._path(run_id)
         _refuse_shared(path, self._looked_at(run_id, path))
@@ -125,7 +125,7 @@ class JournalFolder:
             raise JournalUnreadable(
                 f"the journal {path} cannot be read: {error.strerror}"
             ) from error
-        # Split at newlines alone: other line separators may stand inside of JSON strings.
+        # `splitlines` would also split at separators that JSON strings may contain.
         return text.removesuffix("\n").split("\n") if text else [], text.endswith("\n") or not text
 
     def _looked_at(self, run_id: str, path: Path) -> os.stat_result:
@@ -148,7 +148,10 @@ class JournalFolder:
 
 
 def _refuse_shared(path: Path, found: os.stat_result) -> None:
-    """Refuse a link: two names would tell of one run, or a journal grow elsewhere."""
+    """Raise `JournalUnreadable` unless the journal is an ordinary file with one name.
+
+    Through a link, two run ids could share one journal.
+    """
     if not stat.S_ISREG(found.st_mode):
         kind = (
             "a symbolic link"

@@ -2,7 +2,7 @@
 
 LONG_STATEMENTS = frozenset(
     {
-        # These walk the whole ledger, every account or every bet.
+        # Scans of the whole ledger, of every account or of every bet.
         "reconcile_ledger_drift",
         "reconcile_conservation_breaks",
         "reconcile_conservation_scope",
@@ -17,7 +17,7 @@ LONG_STATEMENTS = frozenset(
         "reconcile_rollbacks_off_breakdown",
         "reconcile_points_in_bets",
         "reconcile_unreachable_references",
-        # These count all players, all money or all bets before anything is planned.
+        # Counts of all players, all money or all bets, for a plan.
         "facts_legacy_players",
         "facts_money_in_reach",
         "facts_open_bets",
@@ -26,13 +26,13 @@ LONG_STATEMENTS = frozenset(
         "topology_move_reach",
         "topology_move_grants",
         "topology_move_pending",
-        # These do a batch whose size the operator chose, or look at all that batches did.
+        # Batches whose size the operator chooses, and reads of all that the batches moved.
         "backfill_batch",
         "topology_move_batch",
         "topology_move_money",
         "topology_move_conflicts",
         "ops_seed_players",
-        # COPY of a whole table; the bound is one of each block, not of the table.
+        # COPY of a whole table. The limit applies to each block of rows.
         "ops_export_table",
     }
 )

@@ -1,8 +1,8 @@
-"""Bring a database to the schema of this checkout and give its roles their passwords.
+"""Migrates a database to the schema of this checkout, and sets the passwords of its roles.
 
-A schema is the tables, by numbered revisions, and the definitions on top of them (ADR 26). A run
-holds an advisory lock of a session, so that two of them never interleave on one server. The roles
-belong to the server; the platform comes first because its revisions make them.
+A schema is tables, changed by numbered revisions, and definitions (ADR 26). A migration holds an
+advisory lock, so that two migrations never run on one server at once. Roles belong to the whole
+server. Revisions of `platform` create the roles, so `platform` is migrated before `control`.
 """
 
 import time
@@ -34,11 +34,12 @@ VERSION_SCHEMA = "public"
 LOCK_KEY = 0x5275_6279_4D69  # "RubyMi"
 LOCK_TIMEOUT = "60s"
 SERVER = "PostgreSQL"
-LOCK_SECONDS = 65.0  # the server ends the wait for the lock before this
-SCHEMA_SECONDS = 600.0  # for one statement: it may rewrite a table of all the money there is
-ALIVE_SECONDS = 10.0  # how often the server is asked meanwhile whether it still answers
+LOCK_SECONDS = 65.0  # longer than LOCK_TIMEOUT, which the server enforces
+SCHEMA_SECONDS = 600.0  # for one statement, which may rewrite the largest table
+ALIVE_SECONDS = 10.0  # between two tests whether the server still accepts connections
 MAINTENANCE_DATABASE = "postgres"
-# Per database: whether it has a fence, and at which token. In `control` it is the lock itself.
+# Per database: a query whether the fence exists, and a query for its token. The fence of `control`
+# is the row of the lock.
 FENCES: dict[Database, tuple[str, str]] = {
     "platform": ("ops_has_money", "fence_present"),
     "control": ("control_ready", "control_lock_token"),
@@ -47,11 +48,11 @@ HOLDS: dict[Database, str] = {"platform": "fence_hold", "control": "control_lock
 
 
 def upgrade(dsn: str, which: Database, *, token: int | None = None) -> tuple[str, ...]:
-    """Apply every revision and every definition that the database lacks, in one transaction.
+    """Apply the missing revisions and the changed definitions in one transaction.
 
-    Needs the superuser. Returns the kinds of definitions that were applied; a database that lacks
-    nothing is left alone. With a fencing token the database's fence is held until the commit; a
-    token that was overtaken raises `LockLost`, and the database stays as it was.
+    `dsn` is the superuser's. Returns the kinds of definitions that were applied, none for a
+    database that is up to date. With a fencing token the transaction holds the fence until the
+    commit. Raises `LockLost` for an overtaken token, and changes nothing.
     """
     with _locked(dsn, which) as (config, connection):
         try:
@@ -61,7 +62,7 @@ def upgrade(dsn: str, which: Database, *, token: int | None = None) -> tuple[str
 
 
 def present_token(dsn: str, which: Database) -> int | None:
-    """Return the fencing token of a database; None where it has no fence, or nobody raised it."""
+    """Return the fencing token of a database, None without a fence or before the first token."""
     with _autocommitting(dsn) as connection:
         ready, token = FENCES[which]
         row = connection.execute(sql.query(ready)).fetchone()
@@ -72,10 +73,10 @@ def present_token(dsn: str, which: Database) -> int | None:
 
 
 def downgrade(dsn: str, which: Database, kind: EnvironmentKind, revision: str = "base") -> None:
-    """Take revisions back down to `revision`, in one transaction. Needs the superuser.
+    """Revert revisions down to `revision` in one transaction. `dsn` is the superuser's.
 
-    Definitions that stand on what goes away go with it; the next upgrade applies all of them. In
-    production this raises `Refused`: a way down drops tables with what players hold.
+    Definitions that block the revert are dropped; the next upgrade applies all definitions again.
+    Raises `Refused` in production, because a revert drops tables with players' money.
     """
     if kind == "production":
         raise Refused(
@@ -90,23 +91,23 @@ def downgrade(dsn: str, which: Database, kind: EnvironmentKind, revision: str = 
 
 
 def heads(which: Database) -> tuple[str, ...]:
-    """Name the newest revisions that this code knows."""
+    """Return the newest revisions in this checkout."""
     return tuple(ScriptDirectory.from_config(_config(which)).get_heads())
 
 
 def current(dsn: str, which: Database) -> tuple[str, ...]:
-    """Name the revisions that the database stands at; empty before the first one.
+    """Return the revisions of a database, empty before its first migration.
 
-    Any role that may read the version will do.
+    `dsn` may belong to any role that can read the version table.
     """
     with _connection(dsn) as connection:
         return _revisions(connection)
 
 
 def ensure_database(dsn: str, name: str) -> bool:
-    """Create the database `name` unless it is there; return whether it was created.
+    """Create the database `name` unless it exists; return whether it was created.
 
-    `dsn` is the superuser's, of any database.
+    `dsn` is the superuser's, for any database of the server.
     """
     with _autocommitting(dsn) as connection:
         if connection.execute(sql.query("database_exists"), {"name": name}).fetchone():
@@ -117,9 +118,9 @@ def ensure_database(dsn: str, name: str) -> bool:
 
 
 def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
-    """Set the password of every role, all or none.
+    """Set the passwords of all these roles in one transaction.
 
-    Only SCRAM verifiers leave this process, so no log can show a password.
+    Only SCRAM verifiers are sent to the server, so that no log can show a password.
     """
     with _alone(dsn), open_session(dsn, SERVER) as connection:
         for role, password in passwords.items():
@@ -143,7 +144,7 @@ def _bring(
     *,
     afresh: bool = False,
 ) -> tuple[str, ...]:
-    """Do the whole upgrade; `afresh` drops all definitions first, for what cannot be replaced."""
+    """Run the upgrade; `afresh` drops all definitions first, in case one cannot be replaced."""
     with connection.begin():
         driver = _driver(connection)
         if afresh:
@@ -176,7 +177,7 @@ def _take_back(
 
 
 def _hold(driver: psycopg.Connection[Any], which: Database, token: int) -> None:
-    """Hold the fence until the transaction ends. Raises `LockLost` for a token of before."""
+    """Hold the fence until the transaction ends. Raises `LockLost` for an overtaken token."""
     try:
         held = driver.execute(sql.query(HOLDS[which]), {"token": token}).fetchone()
     except psycopg.Error as error:
@@ -223,7 +224,7 @@ def _autocommitting(dsn: str, seconds: float = LONG_SECONDS) -> BoundConnection:
 
 
 def _patient(dsn: str) -> BoundConnection:
-    """Connect for changes of a schema: they may take long, while the server answers others."""
+    """Connect for slow schema changes. A wait ends early if the server takes no connection."""
     return open_session(dsn, SERVER, seconds=SCHEMA_SECONDS, hook=_alive(dsn))
 
 
@@ -267,9 +268,9 @@ def _locked(dsn: str, which: Database) -> Iterator[tuple[Config, Connection]]:
 
 @contextmanager
 def _alone(dsn: str) -> Iterator[None]:
-    """Have nobody else change schemas or roles on this server.
+    """Hold the lock for changes of schemas and roles on this server.
 
-    Roles are the server's, and two changes of one role at once fail.
+    Two concurrent changes of one role fail, and all databases of a server share its roles.
     """
     with _autocommitting(
         make_conninfo(dsn, dbname=MAINTENANCE_DATABASE), seconds=LOCK_SECONDS

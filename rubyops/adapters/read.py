@@ -1,4 +1,4 @@
-"""Everything that checks and planning may ask, through roles and clients that cannot write."""
+"""The read port for checks and plans, with database roles and clients that cannot write."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,7 +25,7 @@ class Reader:
         results: Callable[[str], Evidence],
         patience: Mapping[Database, Patience],
     ) -> None:
-        """Read this environment; nothing is connected before the first question."""
+        """Read this environment. Each connection is opened on first use."""
         self._facts = facts
         self._driver = driver
         self._results = results
@@ -43,7 +43,7 @@ class Reader:
         }
 
     def listen(self, while_waiting: Hook) -> None:
-        """Ask this while a question waits; it ends the question by raising."""
+        """Call `while_waiting` during every wait of a read; it may raise to end the read."""
         for link in self._links.values():
             link.while_waiting = while_waiting
         self._client.while_waiting = while_waiting
@@ -71,7 +71,7 @@ class Reader:
         return self._client.get(process, path, copy=copy, brand_id=brand_id)
 
     def copies(self) -> Sequence[Copy]:
-        """List every copy that the driver keeps."""
+        """List every copy that the driver manages."""
         return self._driver.copies()
 
     def groups(self) -> list[Row]:
@@ -79,13 +79,14 @@ class Reader:
         return self._streams.groups()
 
     def results(self, suite: str) -> Evidence:
-        """Return the newest result of a suite that is believed, and why others are not."""
+        """Return the newest trusted result of a suite, and why other results are not trusted."""
         return self._results(suite)
 
     def proof(self) -> dict[str, object]:
-        """Prove that nothing was written: no transaction of the reader was given an id.
+        """Return the evidence that this reader has written nothing.
 
-        Raises `WriteAttempted` when one was.
+        PostgreSQL gives a transaction an id when it first writes. Raises `WriteAttempted` when a
+        transaction of the reader got an id.
         """
         transactions = sum(link.transactions for link in self._links.values())
         writes = sum(link.writes for link in self._links.values())

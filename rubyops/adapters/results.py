@@ -1,8 +1,8 @@
-"""Results of test runs, by commit: files that are believed only under their seal.
+"""Results of test runs by commit, in files that are trusted only with a valid seal.
 
-The seal is an HMAC over the file's content, under a key that lies beside the results and that this
-machine alone has. A file that was written by hand, edited, copied from another commit, another
-suite or another machine does not carry it.
+The seal is an HMAC over the content of the file. Its key lies beside the results, on this machine
+alone. A file that was edited, or copied from elsewhere, fails the check of its seal or of its
+fields.
 """
 
 import hashlib
@@ -32,14 +32,14 @@ _ALONE = 0o077
 
 
 class SealedResults:
-    """The results of one checkout, below a home that several environments may share."""
+    """The results of one checkout, in a folder that several environments may share."""
 
     def __init__(
         self, home: Path, commit: str, code: str, stamp: Callable[[], tuple[str, str]] | None = None
     ) -> None:
-        """Read and keep results of this commit and this code.
+        """Use the results of this commit and this digest of the code.
 
-        `stamp` tells both anew, before a result is kept.
+        `stamp` computes both again before a result is recorded, to detect changed files.
         """
         self._home = home
         self._key_path = home / KEY_NAME
@@ -49,11 +49,11 @@ class SealedResults:
 
     @property
     def stamped(self) -> dict[str, str]:
-        """The commit and the code that every result of this checkout carries."""
+        """The commit and the code digest, as every result of this checkout has them."""
         return {"commit": self._commit, "code": self._code}
 
     def newest(self, suite: str) -> Evidence:
-        """Return the kept result of a suite, or the reason why the file is not believed."""
+        """Return the recorded result of a suite, or the reason why its file is not trusted."""
         path = self._path(suite)
         try:
             if path.stat().st_size > FILE_BYTES_MAX:
@@ -71,7 +71,7 @@ class SealedResults:
         return Evidence(row) if why is None else _doubt(path, why)
 
     def begun_at(self, suite: str) -> str | None:
-        """Return when the kept run began; None without a sealed row that says it."""
+        """Return when the recorded run of a suite began, None without a sealed record."""
         try:
             row = json.loads(self._path(suite).read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -79,9 +79,9 @@ class SealedResults:
         return row.get("begun_at") if self.is_sealed(row) else None
 
     def record(self, suite: str, *, passed: bool, **figures: Any) -> Path:
-        """Seal a result and keep it; it replaces the file as a whole.
+        """Seal a result, replace the suite's file with it, and return the file.
 
-        Raises `Refused`, and keeps nothing, where git does not tell the commit or files have
+        Raises `Refused` and records nothing when git does not tell the commit, or when files have
         changed since the start.
         """
         if self._commit == UNKNOWN_COMMIT:
@@ -104,13 +104,13 @@ class SealedResults:
         return self._write(self._path(suite), self.seal(row))
 
     def seal(self, row: Row) -> Row:
-        """Return the row with its seal."""
+        """Return the row with its seal. The first call creates the key."""
         if not os.path.lexists(self._key_path):
             self._make_key(self._key_path)
         return {**row, SEAL: _seal(self._key(), row)}
 
     def is_sealed(self, row: Any) -> bool:
-        """Whether a row carries the seal of its own content."""
+        """Whether the seal of a row matches its content."""
         if (
             not isinstance(row, dict)
             or not isinstance(row.get(SEAL), str)
@@ -118,7 +118,7 @@ class SealedResults:
         ):
             return False
         content = {name: value for name, value in row.items() if name != SEAL}
-        claimed = row[SEAL].encode(errors="backslashreplace")  # a JSON text may be no Unicode
+        claimed = row[SEAL].encode(errors="backslashreplace")  # JSON may hold lone surrogates
         return hmac.compare_digest(claimed, _seal(self._key(), content).encode())
 
     def _why_not(self, row: Any, suite: str) -> str | None:
@@ -150,10 +150,7 @@ class SealedResults:
         return path
 
     def _key(self) -> bytes:
-        """Return the key of this home, which the first seal makes.
-
-        Raises `Refused` for one that others can read.
-        """
+        """Read the key. Raises `Refused` unless only its owner, this user, can read it."""
         path = self._key_path
         found = path.lstat()
         if (
@@ -183,7 +180,7 @@ class SealedResults:
         finally:
             os.close(descriptor)
         try:
-            # A link, because it does not replace the key that another process has just made.
+            # Unlike a rename, a link does not replace a key that another process has just made.
             os.link(unfinished, path)
         except FileExistsError:
             return

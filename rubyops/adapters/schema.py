@@ -1,6 +1,6 @@
-"""The databases of an environment, whichever driver runs them: their schemas and passwords.
+"""Migrates the databases of an environment and sets the passwords of roles, for any driver.
 
-Importing this module takes a second (sqlalchemy, alembic), so drivers do it when they migrate.
+Importing this module takes a second (sqlalchemy, alembic), so drivers import it only to migrate.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,10 +13,11 @@ from rubyops.ports import Database
 
 @dataclass(frozen=True)
 class SchemaUpkeep:
-    """Changes schemas as the superuser, under a fencing token or under none.
+    """Changes schemas as the superuser, with or without a fencing token.
 
-    `dsn` gives the superuser's URL of a database by its name. `confirm` raises `LockLost` when the
-    driver's fence was raised since this act began: a takeover raises that fence first.
+    `dsn` returns the superuser's URL of a database. `confirm` raises `LockLost` when another run
+    has raised the driver's fence since this change began. A run that takes over raises that fence
+    first.
     """
 
     dsn: Callable[[str], Secret]
@@ -24,7 +25,7 @@ class SchemaUpkeep:
     confirm: Callable[[], None]
 
     def bring_to_newest(self, progress: Callable[[str], None], token: int | None) -> None:
-        """Bring every database to the newest schema. Raises `LockLost`."""
+        """Migrate every database to the newest schema. Raises `LockLost` after a takeover."""
         for which, name in self.databases.items():
             migrations.ensure_database(self.dsn(migrations.MAINTENANCE_DATABASE), name)
             dsn = self.dsn(name)
@@ -33,13 +34,14 @@ class SchemaUpkeep:
             progress(_say(which, before, migrations.current(dsn, which), applied))
 
     def provision_passwords(self, passwords: Mapping[str, str]) -> None:
-        """Give every role its password."""
+        """Set the password of every role."""
         migrations.provision_passwords(self.dsn(migrations.MAINTENANCE_DATABASE), passwords)
 
     def _token_for(self, dsn: Secret, which: Database, token: int | None) -> int | None:
-        """Return the token that holds each revision, None where the database has no fence yet.
+        """Return the token that a migration holds, None where the database has no fence yet.
 
-        An act without a token uses the database's own, if the driver's fence is unchanged.
+        Without a token of the caller this is the database's own, if the driver's fence is
+        unchanged.
         """
         present = migrations.present_token(dsn, which)
         if token is None:

@@ -21,9 +21,9 @@ STREAMS = (
 
 
 def redis_client(url: str, seconds: float, *, text: bool = False) -> "redis.Redis":
-    """Make a client whose every wait ends after `seconds`.
+    """Make a client without retries, on which every wait ends after `seconds`.
 
-    It never tries again by itself: the library's default differs by version.
+    The number of retries that redis-py does by default differs by version.
     """
     import redis
     from redis.backoff import NoBackoff
@@ -39,9 +39,9 @@ def redis_client(url: str, seconds: float, *, text: bool = False) -> "redis.Redi
 
 
 class StreamReader:
-    """Reads groups with a user that may only read.
+    """Reads consumer groups as a user who may only read.
 
-    `while_waiting` is asked while Redis has not answered, and ends the call by raising.
+    `while_waiting` is called while Redis has not answered, and may raise to end the call.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class StreamReader:
         seconds: float = TIMEOUT_SECONDS,
         doubt_seconds: float = DOUBT_SECONDS,
     ) -> None:
-        """Connect by this URL on first use; all questions of a call take at most `seconds`."""
+        """Connect to this URL on first use. A call of `groups` takes at most `seconds`."""
         self._url = url
         self._seconds = seconds
         self._patience = Patience(doubt_seconds)
@@ -76,7 +76,7 @@ class StreamReader:
                 f"Redis cannot be reached: {error}", next_command="rubyops up"
             ) from error
         except BaseException:
-            self._client = None  # the abandoned thread still uses it, and closes it
+            self._client = None  # the abandoned thread still uses and closes it
             self._patience.doubts = True
             raise
         self._patience.doubts = False
@@ -114,9 +114,9 @@ def _of(client: "redis.Redis", stream: str) -> list[Row]:
 
 
 def _to_read(client: "redis.Redis", stream: str, read_to: str) -> int:
-    """Count the entries after the last one delivered.
+    """Count the entries after the last delivered entry.
 
-    The server's own `lag` is not used: after a deletion Redis 7.0 keeps a wrong figure for good.
+    Redis 7.0 also reports a `lag`, but that number stays wrong after an entry was deleted.
     """
     counted, after = 0, read_to
     while counted < COUNTED_MAX:

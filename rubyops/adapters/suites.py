@@ -1,7 +1,7 @@
 """Runs this checkout's own test suites in one pytest process, and counts the results (LOC-6).
 
-The tests bring their own servers. A suite never sees the operated environment, so it can harm no
-money.
+The tests start their own servers. They never reach the operated environment, so they cannot change
+its money.
 """
 
 import contextlib
@@ -28,27 +28,27 @@ STOP_SECONDS_MAX = 30.0
 KILL_SECONDS_MAX = 5.0
 WORKERS_MAX = 4
 FAILURES_NAMED_MAX = 5
-# Variables of this toolkit, of pytest and of Python (`PYTHONOPTIMIZE` drops every assert) must not
-# steer the tests. A chosen PostgreSQL may.
+# Tests do not inherit the variables that change how rubyops, pytest or Python work:
+# `PYTHONOPTIMIZE`, for example, removes every assert. The PostgreSQL that a variable names is kept.
 _OURS = ("RUBYOPS_", "RUBY_", "PYTEST_", "PYTHON", "HYPOTHESIS_", "DATABASE_URL", "REDIS_URL")
 _KEPT = ("RUBYOPS_PG_BIN",)
 
 
 class PytestSuites:
-    """The suites of one checkout, and where their result is kept for this commit."""
+    """Runs the suites of one checkout, and records the result for its commit."""
 
     def __init__(self, checkout: Path, results: SealedResults) -> None:
-        """Run below this folder."""
+        """Use this folder of a checkout, and this store of results."""
         self._checkout = checkout
         self._results = results
 
     def run(
         self, suites: Mapping[str, Sequence[str]], while_waiting: Callable[[], None]
     ) -> dict[str, Row]:
-        """Run every file of every suite once, and keep the result for this commit.
+        """Run every file of every suite once, and record the result for this commit.
 
         Returns {passed, failed, skipped, failures} for each suite. A missing file is a failure, and
-        so is a file in which nothing passed. Raises `TimedOut`, and the error of `while_waiting`,
+        so is a file in which no test passed. Raises `TimedOut` or the error of `while_waiting`,
         after the tests were stopped.
         """
         files = sorted({file for named in suites.values() for file in named})
@@ -59,7 +59,7 @@ class PytestSuites:
         try:
             self._results.record(SUITES, passed=passed, suites=figures)
         except Refused:
-            # The result stands but is not kept, so that later runs run the suites again.
+            # The result is returned but not recorded, so that the next run tests again.
             return figures
         return figures
 
@@ -81,8 +81,8 @@ class PytestSuites:
         options = ["-q", *plugins, *spread, *reporting]
         command = [sys.executable, "-m", "pytest", *options, *files]
         with output.open("wb") as sink:
-            # A session of its own: the engine hears Ctrl-C, and stops the tests in order, so that
-            # they can stop their servers.
+            # In a session of their own the tests do not get Ctrl-C. The engine gets it and then
+            # interrupts the tests, so that they can stop their servers.
             tests = subprocess.Popen(
                 command,
                 cwd=self._checkout,
@@ -100,7 +100,7 @@ class PytestSuites:
 
 
 def clean_environ() -> dict[str, str]:
-    """Return the variables that tests may see."""
+    """Return the environment variables that tests inherit."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -130,9 +130,9 @@ def _stop(tests: "subprocess.Popen[bytes]") -> None:
 
 
 def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
-    """Read the outcome of every test by its file.
+    """Read the outcome of every test from a JUnit report, grouped by test file.
 
-    Without a report every file has failed, with the last words of pytest (`told`) as the reason.
+    Without a report every file has failed, and the reason is the end of pytest's output (`told`).
     """
     if not report.exists():
         name = f"pytest gave no report: {told.strip()[-500:]}"
@@ -149,7 +149,7 @@ def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[
 
 
 def _file_of(case: ElementTree.Element, by_module: Mapping[str, str]) -> str | None:
-    # A module that cannot be imported is a case without a class, named like the module.
+    # A module that fails to import is reported as a case without a class, with the module's name.
     named = case.get("classname") or case.get("name") or ""
     found = (
         file
@@ -160,7 +160,7 @@ def _file_of(case: ElementTree.Element, by_module: Mapping[str, str]) -> str | N
 
 
 def _outcome(case: ElementTree.Element) -> tuple[str, str]:
-    """Return how a test ended, and why it was skipped; one that was never called is `not run`."""
+    """Return (outcome, reason of a skip). `not run` is a test whose body was never run."""
     if case.find("failure") is not None or case.find("error") is not None:
         return "failed", ""
     skipped = case.find("skipped")

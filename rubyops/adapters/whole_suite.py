@@ -1,8 +1,8 @@
-"""Keeps how the test command ended: all of it passed, some tests failed, or it never ended.
+"""Records how the test command ended: passed as a whole, with failed tests, or not at all.
 
-The command notes its begin, which takes an earlier result of the same commit back, and hands its
-reports over at the end. No file may change in between. Every test that pytest collects must stand
-in each report and have been called: a partial run proves nothing to a release gate.
+The command records its begin, which replaces an earlier result of the commit. At its end it passes
+its JUnit reports. No file may change in between. Each report must show that every test was run,
+because a partial run proves nothing to a release gate.
 """
 
 import json
@@ -23,16 +23,17 @@ from rubyops.ports import Row
 COLLECT_SECONDS_MAX = 300
 BY_HAND = "scripts/test without arguments records its result by itself"
 FAILED_KEPT_MAX = 20
-# The one way in which a test may be left out of a whole run: `tests/conftest.py` words it.
+# Skipped tests are accepted only with this prefix of the reason, which `tests/conftest.py` writes.
 DECLARED_SKIP = "embedded_only: "
 _COUNTED = re.compile(r"^(\S.*\.py): (\d+)$", re.MULTILINE)
 _ROUNDING = timedelta(seconds=2)
 
 
 def begin(results: SealedResults, note: Path) -> None:
-    """Note that the test command begins now, with this commit and these files.
+    """Record that the test command begins now, with this commit and these files.
 
-    Until it ends, it is kept as a run that did not. Raises `Refused` where git tells no commit.
+    Until the command ends, its run counts as unfinished. Raises `Refused` when git does not tell
+    the commit.
     """
     begun_at = datetime.now(UTC).isoformat()
     row = {**results.stamped, "begun_at": begun_at}
@@ -41,9 +42,9 @@ def begin(results: SealedResults, note: Path) -> None:
 
 
 def finish(results: SealedResults, checkout: Path, note: Path, reports: Sequence[Path]) -> Path:
-    """Keep that the whole suite passed.
+    """Record that the whole suite passed; return the file of the result.
 
-    Raises `Refused`, and keeps why it did not pass, unless the reports show it.
+    Raises `Refused` when the reports do not show it, and records the reason as a failure.
     """
     begun_at = _begun(results, note)
     try:
@@ -58,9 +59,9 @@ def finish(results: SealedResults, checkout: Path, note: Path, reports: Sequence
 
 
 def fail(results: SealedResults, note: Path, parts: Sequence[str], reports: Sequence[Path]) -> Path:
-    """Keep that parts of the test command failed, and the first tests that did.
+    """Record the failed parts of the test command, and its first failed tests.
 
-    Raises `Refused` where the result is of no commit.
+    Raises `Refused` when files have changed during the run.
     """
     begun_at = _begun(results, note)
     failed = [*parts, *(name for report in reports for name in _failed_tests(report))]
@@ -92,7 +93,7 @@ def _begun(results: SealedResults, note: Path) -> datetime:
 
 
 def _collected(checkout: Path) -> dict[str, int]:
-    """Count the tests of each file, as pytest finds them when nobody narrows it down."""
+    """Count the tests of each file that pytest collects without any selection."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
     done = subprocess.run(
         command,
@@ -136,7 +137,7 @@ def _counted(report: Path, wanted: Mapping[str, int], begun_at: datetime) -> dic
 
 
 def _refuse_unproved(report: Path, found: Sequence[tuple[str, Row]]) -> None:
-    """Refuse tests that were never called, and skips that no marker of the test declares."""
+    """Raise `Refused` for a test that was never run, or skipped without a declared reason."""
     idle = [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "not run"]
     if idle:
         raise Refused(
