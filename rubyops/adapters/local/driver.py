@@ -1,4 +1,4 @@
-"""The `local` driver: brings an environment up, takes it down, and says where its parts are."""
+"""The `local` driver: starts and stops an environment, and returns the addresses of its parts."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,14 +20,14 @@ from rubyops.ports import Copy, CopyNames, Database
 from wallet_runtime.contract.processes import PROCESSES
 
 SERVER_SECONDS = 30.0
-NO_TOKEN = 0  # below every token that was ever given
+NO_TOKEN = 0  # lower than every real token
 
 
 class LocalDriver:
-    """One environment on this machine. Making one reads its folder and starts nothing."""
+    """Drives one environment on this machine. The constructor reads its folder, starts nothing."""
 
     def __init__(self, environment: Environment) -> None:
-        """Find its servers. Raises `UsageError` for URLs that are invalid or name other servers."""
+        """Find its servers. Raises `UsageError` for a URL that is invalid or names a new server."""
         self.environment = environment
         self._home = environment.home
         self._waiting = Waiting()
@@ -36,7 +36,7 @@ class LocalDriver:
         self._keeper = ProcessKeeper(environment, self._supervisor)
 
     def listen(self, hear: Callable[[], None], say: Progress) -> None:
-        """Call `hear` at each pause of a wait, which it ends by raising; `say` gets the words."""
+        """Call `hear` between the polls of a wait, which it may end by raising; `say` gets text."""
         self._waiting.hear, self._waiting.say = hear, say
 
     # --- where everything is
@@ -48,7 +48,8 @@ class LocalDriver:
     def redis_url(self, user: str = SERVICES_USER) -> Secret:
         """Return the URL of a Redis user.
 
-        `ruby` does everything, `rubyops_read` only reads, a process has its own.
+        `ruby` may do everything, and `rubyops_read` may only read. Each process has a user of its
+        own.
         """
         return self._addresses.redis_url(user)
 
@@ -63,9 +64,9 @@ class LocalDriver:
     # --- what runs
 
     def is_up(self) -> bool:
-        """Whether the supervisor answers and keeps our own servers running.
+        """Whether the supervisor answers and the environment's own servers run.
 
-        Single processes may be stopped.
+        Processes do not count: some of them may be stopped on purpose.
         """
         try:
             states = self._supervisor.states()
@@ -75,10 +76,10 @@ class LocalDriver:
         return all(name in states and states[name].state in STARTED for name in own)
 
     def copies(self) -> list[Copy]:
-        """List every copy of every process with its state; empty when never brought up.
+        """List every copy of every process with its state; empty before the first `up`.
 
-        `stopped` when the environment was taken down. Raises `Unreachable` when the supervisor does
-        not answer and something of the environment lives: nobody knows what runs.
+        The state is `stopped` after `down`. Raises `Unreachable` when the supervisor does not
+        answer but a program of the environment runs, because the states are unknown then.
         """
         book, states = self._addresses.ports(), self._keeper.states()
         found = []
@@ -97,7 +98,7 @@ class LocalDriver:
         return self._supervisor.fence()
 
     def advance_fence(self, token: int) -> None:
-        """Raise the supervisor's fence. Raises `LockLost` when a newer token is there."""
+        """Raise the supervisor's fence. Raises `LockLost` when the fence has a higher token."""
         self._supervisor.advance(token)
 
     def ensure_up(
@@ -106,14 +107,14 @@ class LocalDriver:
         token: int | None = None,
         restart: CopyNames = (),
     ) -> None:
-        """Start what is not up: servers, schema, passwords, processes. Safe to repeat at any time.
+        """Start every part that does not run: servers, schema, passwords, processes. Idempotent.
 
-        The copies in `restart`, by process and number, are restarted although they run: the
-        supervisor's configuration does not show which code a copy has loaded.
+        The copies in `restart` (process, number) are restarted even when they run, because the
+        supervisor cannot see which code a copy has loaded.
 
-        Without a token (`control`, which gives it, may be down) this acts under the token that the
-        environment has as this begins. A run that takes the lock meanwhile raises the fence, and
-        the rest of this is refused (ADR 15).
+        `control` gives the tokens, and may be down. Without a token this uses the token that the
+        environment has at the beginning. A run that takes the lock meanwhile raises the fence, and
+        the supervisor then refuses the remaining steps (ADR 15).
         """
         self._home.mkdir(mode=0o711, parents=True, exist_ok=True)
         began = self.fence()
@@ -132,7 +133,7 @@ class LocalDriver:
             progress(f"all {len(processes)} answer")
 
     def migrate(self, progress: Progress, token: int | None) -> None:
-        """Bring both databases to the newest schema and every role to its password.
+        """Migrate both databases to the newest schema, and set the password of every role.
 
         PostgreSQL must run. Raises `LockLost`.
         """
@@ -141,10 +142,9 @@ class LocalDriver:
     def down(self, token: int | None = None) -> bool:
         """Stop processes, Valkey, PostgreSQL, then orphans; return whether anything ran.
 
-        External servers run on, with everything of this environment in them. Without a token this
-        acts under the token that the environment has as this begins, as `ensure_up` does: a
-        platform whose `control` does not answer must come down all the same. Raises `LockLost`, and
-        then stops nothing.
+        External servers keep running, with the environment's data. Without a token this uses the
+        token that the environment has at the beginning, because a platform must come down even when
+        `control` does not answer. Raises `LockLost`, and then stops nothing.
         """
         if not self._home.exists():
             return False
@@ -159,7 +159,7 @@ class LocalDriver:
         self._await_live(programs)
 
     def stop(self, processes: Sequence[str], token: int | None) -> None:
-        """Stop every copy of these processes; the supervisor does not restart them by itself."""
+        """Stop every copy of these processes. The supervisor does not restart a stopped copy."""
         self._supervisor.stop(self._programs(processes), token or NO_TOKEN)
 
     # --- the parts
@@ -177,7 +177,7 @@ class LocalDriver:
         platform.valkey.await_ready(password, SERVER_SECONDS, self._waiting)
 
     def _migrate(self, progress: Progress, token: int | None, began: int) -> None:
-        """Migrate between servers and processes, under the lock of the start."""
+        """Migrate, and set the passwords of the roles. `began` is the fence at the beginning."""
         from rubyops.adapters.schema import SchemaUpkeep
 
         keys, postgres = self._addresses.keys(), self._addresses.postgres()

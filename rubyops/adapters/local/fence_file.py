@@ -1,8 +1,8 @@
-"""The highest fencing token that a supervisor was ever given, in a file that outlives it.
+"""The highest fencing token that a supervisor was given, in a file that outlives the supervisor.
 
-Two programs write it: supervisord, and the driver where none runs. A lock keeps a delayed writer
-from lowering the token. A writer that cannot take the lock at once is refused, because supervisord
-must not wait.
+supervisord writes the file, and the driver does when supervisord does not run. A file lock keeps a
+slow writer from storing a lower token. A writer that does not get the lock at once is refused,
+because supervisord must not wait.
 """
 
 import fcntl
@@ -14,13 +14,14 @@ from rubyops.adapters.durable import replace_state
 from rubyops.errors import Refused, overtaken
 
 NAME = "fence"
-# The codes by which supervisord tells a refusal of the fence (fenced_rpc.py) to the driver.
+# The XML-RPC fault codes for a refusal of the fence: fenced_rpc.py in supervisord sends them to the
+# driver.
 OVERTAKEN, REFUSED = 901, 902
 _REMEDY = "See that no run is at work (`rubyops lock show`), then delete it."
 
 
 def present(folder: Path) -> int:
-    """Return the highest token so far, 0 where there was none. Raises `Refused` for no number."""
+    """Return the highest token, 0 without a file. Raises `Refused` when the file has no number."""
     file = folder / NAME
     try:
         found = file.read_bytes().strip()
@@ -28,7 +29,7 @@ def present(folder: Path) -> int:
         return 0
     except OSError as error:
         raise Refused(f"{file} cannot be read ({error.strerror}). {_REMEDY}") from error
-    # The file may hold any bytes, and `bytes.isdigit` accepts ASCII digits alone.
+    # A damaged file may hold any bytes. `bytes.isdigit` is true for ASCII digits only.
     if not found.isdigit():
         shown = found[:40].decode("ascii", "backslashreplace")
         raise Refused(f"{file} holds {shown!r} where one fencing token belongs. {_REMEDY}")
@@ -36,9 +37,9 @@ def present(folder: Path) -> int:
 
 
 def advance(folder: Path, token: int) -> None:
-    """Raise the token; the same one again is no change.
+    """Store a higher token; the same token changes nothing.
 
-    Raises `LockLost` for a lower one, `Refused` where another process is writing.
+    Raises `LockLost` for a lower token, and `Refused` while another process writes.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     with _alone(folder):
@@ -47,7 +48,7 @@ def advance(folder: Path, token: int) -> None:
 
 
 def confirm(folder: Path, token: int) -> None:
-    """Raise `LockLost` where a higher token than this one was given."""
+    """Raise `LockLost` when a higher token than this one is stored."""
     highest = present(folder)
     if token < highest:
         raise overtaken(f"fencing token {token} was overtaken by {highest}")

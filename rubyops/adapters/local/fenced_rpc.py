@@ -1,7 +1,8 @@
-"""supervisord's own fence: an interface that it loads, whose orders carry a fencing token.
+"""An XML-RPC interface of supervisord, on which every order carries a fencing token.
 
-supervisord answers one call at a time, so nothing comes between the look at the token and the act.
-The driver reads states by supervisord's own interface, and gives no order by it.
+supervisord loads this module. It handles one call at a time, so no call can raise the fence between
+the check of a token and the order. The driver reads states by supervisord's own interface, and
+gives orders only by this one.
 """
 
 from pathlib import Path
@@ -16,15 +17,15 @@ from rubyops.errors import LockLost, RubyopsError
 
 
 class FencedInterface:
-    """Orders under a token, which is sent as text: XML-RPC has no whole number of 64 bits."""
+    """Orders with a fencing token. A token is text, because XML-RPC has no 64-bit integers."""
 
     def __init__(self, supervisord: Any, folder: Path) -> None:
-        """Give orders to this supervisord; the highest token is kept in `folder`."""
+        """Give orders to this supervisord. `folder` has the file with the highest token."""
         self._orders = SupervisorNamespaceRPCInterface(supervisord)
         self._folder = folder
 
     def advance(self, token: str) -> bool:
-        """Raise the token; every lower one is refused from then on."""
+        """Raise the fence to this token; orders with a lower token are refused from then on."""
         with_faults(fence_file.advance, self._folder, token)
         return True
 
@@ -34,7 +35,7 @@ class FencedInterface:
         return bool(self._orders.startProcess(name, False))
 
     def stopProcess(self, token: str, name: str) -> bool:
-        """Stop a program, without waiting for its end."""
+        """Send the stop signal to a program, and return before the program has ended."""
         with_faults(fence_file.confirm, self._folder, token)
         self._orders.stopProcess(name, False)
         return True
@@ -46,7 +47,7 @@ class FencedInterface:
 
 
 def with_faults(act: Any, folder: Path, token: str) -> None:
-    """Ask the fence, and turn its refusal into a fault that XML-RPC carries."""
+    """Check or raise the fence; turn a refusal into an XML-RPC fault."""
     try:
         act(folder, int(token))
     except LockLost as lost:
@@ -62,5 +63,5 @@ def _fault(code: int, text: str) -> Any:
 
 
 def make_interface(supervisord: Any, fence_folder: str) -> FencedInterface:
-    """Make the interface of `[rpcinterface:rubyops]`."""
+    """Build the interface for the section `[rpcinterface:rubyops]` of supervisord's settings."""
     return FencedInterface(supervisord, Path(fence_folder))

@@ -1,4 +1,4 @@
-"""Waits until started processes answer; a process that cannot start ends the wait early."""
+"""Waits until started processes answer. The wait ends early for a process that cannot start."""
 
 import time
 from collections.abc import Mapping
@@ -24,16 +24,16 @@ def await_live(
     urls: Mapping[str, str],
     waiting: Waiting,
 ) -> None:
-    """Wait until every copy answers /health with any status: this is about life, not readiness.
+    """Wait until every copy answers /health. Any status counts, because a copy need not be ready.
 
     `urls` is {copy name: address}. Raises `Unreachable` for a copy that the supervisor gave up or
-    that keeps ending, `TimedOut` after 60 s.
+    that ends again and again. Raises `TimedOut` after 60 s.
     """
     silent, pids = dict(urls), {name: set[int]() for name in urls}
     deadline = time.monotonic() + LIVE_SECONDS
 
     def all_answer() -> bool:
-        # A silent copy takes seconds; at the deadline the others are not asked any more.
+        # A copy that hangs takes seconds, so the deadline is checked before each copy.
         for name in list(silent):
             if time.monotonic() < deadline and _answers(silent[name], waiting.hear):
                 del silent[name]

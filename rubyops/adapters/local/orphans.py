@@ -1,6 +1,7 @@
-"""Programs of an environment that outlived their supervisor.
+"""Finds and ends programs of an environment that outlived their supervisor.
 
-Each is found by its command line or its variables, never by a process id alone.
+A program is identified by its command line or its variables. Its process id alone could belong to
+another program by now.
 """
 
 import os
@@ -17,12 +18,12 @@ POLL_SECONDS = 0.05
 
 
 def can_look() -> bool:
-    """Whether this machine shows its processes."""
+    """Whether /proc shows the processes of this machine."""
     return PROC.is_dir()
 
 
 def alive(home: Path) -> list[int]:
-    """List the process ids of an environment's supervisor, processes and servers that live."""
+    """List the ids of the environment's running supervisor, processes and servers."""
     folder = home / "supervisor"
     supervisor = pid_in(folder / "supervisord.pid", str(folder / "supervisord.conf"))
     found = {pid for pid in _processes(home) if is_alive(pid)} | dict(_servers(home)).keys()
@@ -30,18 +31,19 @@ def alive(home: Path) -> list[int]:
 
 
 def end_orphans(home: Path) -> int:
-    """End every program of the environment in `home`; return how many there were.
+    """End every program of the environment in `home`; return how many programs there were.
 
-    Processes go first, then servers.
+    Processes end before servers.
     """
     ended = end(dict.fromkeys(_processes(home), signal.SIGTERM))
     return ended + end(dict(_servers(home)))
 
 
 def end(programs: dict[int, signal.Signals]) -> int:
-    """Signal each process id and wait up to 10 s; kill what still runs. Return how many there were.
+    """Signal each process id, wait up to 10 s, then kill the rest; return how many there were.
 
-    A request to stop is not heard: servers that are half ended would have no keeper.
+    A stop request does not interrupt the wait: servers that are only half stopped would be left
+    without a supervisor.
     """
     for pid, wanted in programs.items():
         _signal(pid, wanted)
@@ -54,7 +56,7 @@ def end(programs: dict[int, signal.Signals]) -> int:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs; a zombie, which waits for its parent alone, does not."""
+    """Whether the process runs. A zombie counts as ended."""
     try:
         os.kill(pid, 0)
         return not can_look() or _state(pid) != "Z"
@@ -65,7 +67,7 @@ def is_alive(pid: int) -> bool:
 
 
 def pid_in(file: Path, words: str) -> int | None:
-    """Return the process id in a pid file if that process runs with `words` in its command line."""
+    """Return the process id in a pid file if its process has `words` in its command line."""
     try:
         pid = int(file.read_text().split()[0])
         command = _command(pid) if can_look() else words

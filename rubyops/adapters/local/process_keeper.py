@@ -1,4 +1,4 @@
-"""The running parts of an environment: its supervisor, and programs that outlived it."""
+"""Starts and stops the supervisor of an environment, and programs that outlived the supervisor."""
 
 from collections.abc import Callable
 
@@ -16,16 +16,16 @@ class ProcessKeeper:
     """Keeps the programs of one environment running. Each change takes a fencing token."""
 
     def __init__(self, environment: Environment, supervisor: Supervisor) -> None:
-        """Keep them by this supervisor; nothing is started."""
+        """Use this supervisor, which need not run."""
         self._environment = environment
         self._home = environment.home
         self._pid_file = self._home / "supervisor" / "supervisord.pid"
         self.supervisor = supervisor
 
     def states(self) -> dict[str, ProgramState]:
-        """Return the kept programs by name; none when the environment was taken down.
+        """Return the state of each program by name; empty when the environment is down.
 
-        Raises `Unreachable` when the supervisor does not answer and a program lives.
+        Raises `Unreachable` when the supervisor does not answer but a program still runs.
         """
         try:
             return self.supervisor.states()
@@ -34,16 +34,17 @@ class ProcessKeeper:
             return {}
 
     def running(self, token: int) -> set[str]:
-        """Name the programs that run; orphans of a dead supervisor are ended first."""
+        """Return the names of the running programs. First ends orphans of a dead supervisor."""
         if not self.supervisor.is_alive():
             self.down(token)
             return set()
         return {name for name, state in self.supervisor.states().items() if state.pid}
 
     def keep(self, programs: list[Program], progress: Progress, token: int) -> None:
-        """Have a supervisor with exactly these programs.
+        """Ensure that a supervisor runs with exactly these programs.
 
-        One with others is replaced: a port, or the version of the code, has changed.
+        A supervisor with another configuration is stopped and replaced. Its ports or the version of
+        the code have changed.
         """
         wanted = self.supervisor.configuration(programs, code_version.CHECKOUT)
         if self.supervisor.is_alive():
@@ -54,7 +55,7 @@ class ProcessKeeper:
         self.supervisor.launch(wanted)
 
     def stop_copies(self, copies: CopyNames, progress: Progress, token: int) -> None:
-        """Stop these copies where they still run; none does once everything was restarted."""
+        """Stop the copies among these that run. After a restart of everything none of them runs."""
         states = self.supervisor.states()
         names = [copy_name(process, number) for process, number in copies]
         running = [name for name in names if name in states and states[name].pid]
@@ -66,15 +67,15 @@ class ProcessKeeper:
         """Stop the supervisor with its programs, then orphans; return whether anything ran."""
         ran = self.supervisor.shutdown(token)
         ran = orphans.end_orphans(self._home) > 0 or ran
-        # A supervisor that was killed leaves its pid file, which would say "not down".
+        # A killed supervisor leaves its pid file behind. The file would count as a sign of life.
         self._pid_file.unlink(missing_ok=True)
         return ran
 
     def _refuse_unless_down(self, silence: Unreachable) -> None:
-        """Raise `Unreachable` where a program of this environment lives.
+        """Raise `Unreachable` when a program of this environment runs.
 
-        A missing socket stops no process. A supervisor that ends in order removes its pid file, so
-        a pid file counts as life where no process can be looked at.
+        A missing socket does not show that all programs have ended. On a machine without /proc the
+        pid file decides, because a supervisor that ends in order removes the file.
         """
         alive = orphans.alive(self._home)
         if not alive and (orphans.can_look() or not self._pid_file.exists()):

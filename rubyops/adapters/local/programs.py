@@ -1,4 +1,4 @@
-"""Runs another program to its end, within a bound."""
+"""Runs another program until it ends, within a time limit."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ def run_program(
 ) -> subprocess.CompletedProcess[str]:
     """Return the exit code and the output of a program. Raises `TimedOut` after killing it.
 
-    It has a session of its own, so that its children are killed with it.
+    The program gets a session of its own, so that a kill also reaches its children.
     """
     program = subprocess.Popen(
         command,
@@ -50,6 +50,6 @@ def _kill(program: "subprocess.Popen[str]") -> None:
     try:
         program.communicate(timeout=KILL_SECONDS)
     except subprocess.TimeoutExpired:
-        # A child that left the session holds the pipes open; its output is not waited for.
+        # A child with another session keeps the pipes open. Close them instead of waiting for it.
         for pipe in filter(None, (program.stdout, program.stderr)):
             pipe.close()

@@ -19,16 +19,16 @@ class _Connection(http.client.HTTPConnection):
 
 
 class SocketTransport(xmlrpc.client.Transport):
-    """Reaches a server on the socket at `path`; each wait ends after `seconds`."""
+    """Connects to the unix socket at `path`; each wait ends after `seconds`."""
 
     def __init__(self, path: Path, seconds: float) -> None:
-        """Remember the socket; nothing is connected yet."""
+        """Store the path; the connection is opened on first use."""
         super().__init__()
         self._path = path
         self._seconds = seconds
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        """Open the connection that `close` closes."""
+        """Open a connection and store it, so that `close` of the base class closes it."""
         connection = _Connection(self._path, self._seconds)
         self._connection = (host, connection)
         return connection

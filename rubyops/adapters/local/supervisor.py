@@ -1,4 +1,4 @@
-"""supervisord over its unix socket: its start, its states, and orders under a fencing token."""
+"""supervisord, called over a unix socket: its start, its states, and orders with fencing tokens."""
 
 import hashlib
 import http.client
@@ -23,15 +23,15 @@ from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import LockLost, Refused, RubyopsError, TimedOut, Unreachable
 from wallet_runtime.contract.variables import FAILPOINT_VARIABLE
 
-# The kernel takes 107 bytes, and supervisord binds a longer temporary name first.
+# The kernel allows 107 bytes. supervisord first binds a temporary name, which is longer.
 SOCKET_PATH_LIMIT = 90
-ANSWER_SECONDS = 5.0  # orders too: no order waits for the program that it starts or stops
+ANSWER_SECONDS = 5.0  # an order does not wait until its program has started or ended
 START_SECONDS = 15.0
 SHUTDOWN_SECONDS = 45.0
 POLL_SECONDS = 0.05
 STARTED = ("running", "starting", "backoff")
 SHUTTING_DOWN, ALREADY_STARTED, NOT_RUNNING = 6, 60, 70
-# Kept programs inherit these variables from the shell that started the supervisor, and no others.
+# The only variables of the shell that the programs of the environment inherit.
 INHERITED = (
     "PATH",
     "HOME",
@@ -45,12 +45,12 @@ INHERITED = (
 
 
 class _ShuttingDown(Unreachable):
-    """The supervisor is stopping everything, and takes no order any more."""
+    """The supervisor is stopping all programs, and refuses every order."""
 
 
 @dataclass(frozen=True)
 class ProgramState:
-    """The supervisor's view of a kept program; `pid` is 0 when it does not run."""
+    """The state of a program as the supervisor reports it; `pid` is 0 when it does not run."""
 
     name: str
     state: str
@@ -58,7 +58,7 @@ class ProgramState:
 
 
 class Supervisor:
-    """The supervisor of the environment in `home`."""
+    """Starts, queries and stops the supervisor of the environment in `home`."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Supervisor:
         answer_seconds: float = ANSWER_SECONDS,
         waiting: Waiting | None = None,
     ) -> None:
-        """Look at `home`; nothing is started."""
+        """Use the files in `home`; nothing is started."""
         self._home = home
         self._waiting = waiting or Waiting()
         self._answer_seconds = answer_seconds
@@ -77,7 +77,7 @@ class Supervisor:
         self._socket = _socket_path(self._folder)
 
     def is_alive(self) -> bool:
-        """Whether it runs and answers."""
+        """Whether the supervisor runs and answers."""
         try:
             self._call("supervisor.getState")
         except Unreachable:
@@ -85,15 +85,15 @@ class Supervisor:
         return True
 
     def is_configured(self, text: str) -> bool:
-        """Whether the running supervisor was started with exactly this configuration."""
+        """Whether the configuration file of the supervisor has exactly this text."""
         return self._config.exists() and self._config.read_bytes() == text.encode()
 
     def configuration(self, programs: Sequence[Program], directory: Path) -> str:
-        """Render supervisord's configuration for `programs`, which run in `directory`."""
+        """Return supervisord's configuration for `programs`, which run in `directory`."""
         return render(programs, self._home, directory, self._socket)
 
     def launch(self, text: str) -> None:
-        """Start supervisord as a daemon with this configuration, and none of its programs."""
+        """Start supervisord as a daemon with this configuration. Its programs are not started."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         replace_state(self._config, text)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
@@ -108,7 +108,7 @@ class Supervisor:
         self._wait(self.is_alive, START_SECONDS, "supervisord", otherwise)
 
     def states(self) -> dict[str, ProgramState]:
-        """Return every kept program by its name. Raises `Unreachable`."""
+        """Return the state of every program by name. Raises `Unreachable`."""
         listed = self._call("supervisor.getAllProcessInfo")
         return {
             info["name"]: ProgramState(info["name"], info["statename"].lower(), int(info["pid"]))
@@ -116,27 +116,28 @@ class Supervisor:
         }
 
     def fence(self) -> int:
-        """Return the highest fencing token that was given here, 0 where there was none."""
+        """Return the highest fencing token that was given here, 0 without one."""
         return fence_file.present(self._folder)
 
     def advance(self, token: int) -> None:
-        """Raise the fence, also where no supervisor runs. Raises `LockLost` for a lower token."""
+        """Raise the fence, even if no supervisor runs. Raises `LockLost` for a lower token."""
         try:
             self._fenced("advance", token)
         except Unreachable:
             fence_file.advance(self._folder, token)
 
     def start(self, programs: Iterable[Program], token: int) -> None:
-        """Start the programs that do not run; returns at once. Raises `LockLost`."""
+        """Order the start of the programs that do not run, without waiting. Raises `LockLost`."""
         states = self.states()
         for program in programs:
             if states[program.name].state not in STARTED:
                 self._order("startProcess", token, program.full_name, ALREADY_STARTED)
 
     def stop(self, programs: Sequence[Program], token: int) -> None:
-        """Stop all of them at the same time and wait for their ends; after 10 s they are killed.
+        """Stop all these programs at the same time, and wait until they have ended.
 
-        Raises `LockLost`; programs that were not stopped before run on.
+        A program that does not end within 10 s is killed. Raises `LockLost`; the programs without
+        an order keep running.
         """
         for program in programs:
             self._order("stopProcess", token, program.full_name, NOT_RUNNING)
@@ -150,9 +151,9 @@ class Supervisor:
         self._wait(all_ended, STOP_SECONDS + 5, f"the end of {listed}", otherwise)
 
     def shutdown(self, token: int) -> bool:
-        """Stop every program, then the supervisor itself; return whether there was one.
+        """Stop every program, then the supervisor; return whether a supervisor ran.
 
-        Ends it by force when it does not answer. Raises `LockLost` whether or not it answers.
+        A supervisor that does not answer is ended by signals. Raises `LockLost` in both cases.
         """
         fence_file.confirm(self._folder, token)
         pid = orphans.pid_in(self._pid_file, str(self._config))
@@ -161,7 +162,7 @@ class Supervisor:
         try:
             self._fenced("shutdown", token)
         except _ShuttingDown:
-            pass  # an earlier order is under way
+            pass  # an earlier call has begun the shutdown
         except Unreachable:
             fence_file.confirm(self._folder, token)
             orphans.end({pid: signal.SIGTERM})

@@ -12,7 +12,7 @@ FENCED = "rubyops.adapters.local.fenced_rpc:make_interface"
 
 
 def render(programs: Sequence[Program], home: Path, directory: Path, socket: Path) -> str:
-    """Render the configuration for `programs`, which run in `directory`."""
+    """Return the text of supervisord's configuration file for `programs`, run in `directory`."""
     sections = [
         *_own_sections(home, socket),
         *(_program_section(program, home, directory) for program in programs),

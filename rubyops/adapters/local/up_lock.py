@@ -1,4 +1,4 @@
-"""The lock that lets one process at a time bring an environment up or down."""
+"""A lock file, so that only one process at a time starts or stops an environment."""
 
 import fcntl
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ POLL_SECONDS = 0.1
 
 @contextmanager
 def up_lock(environment: Environment, waiting: Waiting) -> Iterator[None]:
-    """Hold the lock of an environment whose folder exists. Raises `LockHeld` after 120 s."""
+    """Hold the lock of an environment, whose folder must exist. Raises `LockHeld` after 120 s."""
     name = repr(environment.name)
     with (environment.home / "up.lock").open("w") as file:
 

@@ -1,30 +1,31 @@
-"""The waits of the driver: each has a bound, names its subject, and hears a request to stop."""
+"""The waits of the driver. Each has a time limit, names its subject, and can be interrupted."""
 
 import time
 from collections.abc import Callable
 
 from rubyops.polling import poll
 
-TOLD_SECONDS = 2.0  # a shorter wait says nothing
+TOLD_SECONDS = 2.0  # a shorter wait prints nothing
 AGAIN_SECONDS = 30.0
 
 
 def _nothing() -> None:
-    """Hear nothing."""
+    """Never interrupt a wait."""
 
 
 def _silence(words: str) -> None:
-    """Say nothing."""
+    """Print nothing."""
 
 
 class Waiting:
-    """Waits for one driver and its parts. Nothing may be half done where it waits.
+    """Waits for one driver. `hear` may interrupt a wait, so no change may be half done then.
 
-    `hear` is called before each pause, and ends the wait by raising. `say` is given the words.
+    `hear` is called before each pause, and interrupts the wait by raising. `say` gets the text of a
+    wait that takes long.
     """
 
     def __init__(self) -> None:
-        """Hear and say nothing yet."""
+        """Begin without an interruption and without text."""
         self.hear: Callable[[], None] = _nothing
         self.say: Callable[[str], None] = _silence
 
@@ -35,7 +36,7 @@ class Waiting:
         what: str,
         poll_seconds: float,
     ) -> bool:
-        """Return whether it held within the bound; ask again after `poll_seconds`."""
+        """Poll `holds` every `poll_seconds`; return whether it held within `seconds`."""
         began = time.monotonic()
         next_word = TOLD_SECONDS
 
