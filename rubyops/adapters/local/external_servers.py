@@ -1,8 +1,8 @@
-"""External servers, named by a URL: what must hold before an environment lives there.
+"""External servers, named by a URL, and the conditions under which an environment may use them.
 
-An environment takes two databases, the platform's roles and one logical Redis database with its
-users, and touches nothing else. Roles belong to the whole PostgreSQL server: environments that
-share a server share the roles' passwords, or the second environment is refused.
+An environment takes two databases, the platform's roles, and one logical Redis database with its
+users. It touches nothing else. Roles belong to the whole PostgreSQL server, so environments that
+share a server must have the same passwords of roles. Otherwise the second one is refused.
 """
 
 import base64
@@ -36,7 +36,7 @@ CALL_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class ExternalPostgres:
-    """A PostgreSQL by a superuser's URL, whose path names the platform's database.
+    """A PostgreSQL server, given by a superuser's URL whose path names the platform's database.
 
     `control` is another database of the same server.
     """
@@ -44,7 +44,7 @@ class ExternalPostgres:
     url: Secret
 
     def __post_init__(self) -> None:
-        """Raise `UsageError` for a URL that does not say everything."""
+        """Raise `UsageError` for a URL without a host or a database."""
         parts = _split(
             self.url,
             ("postgresql", "postgres"),
@@ -59,7 +59,7 @@ class ExternalPostgres:
 
     @property
     def databases(self) -> Mapping[Database, str]:
-        """The names of both databases."""
+        """The names of both databases on the server."""
         name = urlsplit(self.url.reveal()).path[1:]
         return {"platform": name, "control": f"{name}_control"}
 
@@ -72,7 +72,7 @@ class ExternalPostgres:
     def dsn(self, role: str, password: str, database: str) -> str:
         """Build the connection URL of a role.
 
-        The superuser keeps the name and the password of the external URL.
+        The superuser's URL keeps the user and the password of the external URL.
         """
         parts = urlsplit(self.url.reveal())
         own = f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
@@ -80,10 +80,10 @@ class ExternalPostgres:
         return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}"))
 
     def accept(self, passwords: Mapping[str, str]) -> None:
-        """Raise `Refused` unless an environment with these passwords can live here.
+        """Raise `Refused` unless an environment with these passwords can use the server.
 
-        The server must be new enough, the URL a superuser's, and the databases and the roles ours
-        or not there. Raises `Unreachable`.
+        The server must be new enough, and the URL must be a superuser's. The databases and roles
+        must be missing, or must be ours. Raises `Unreachable`.
         """
         try:
             with self._asking(MAINTENANCE_DATABASE) as connection:
@@ -144,22 +144,22 @@ class ExternalPostgres:
         return open_session(dsn, f"PostgreSQL on {self.where}", seconds=CALL_SECONDS)
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
-        """Nothing to wait for: `accept` has spoken to the server."""
+        """Return at once: `accept` has already connected to the server."""
 
 
 @dataclass(frozen=True)
 class ExternalRedis:
-    """A Redis or Valkey by the URL of a user who may manage users.
+    """A Redis or Valkey server, given by the URL of a user who may create users.
 
-    The path of `admin_url` is the number of the logical database, 0 when left out. `owner` is kept
-    in the logical database, so that a refusal can name the platform that has it.
+    The path of `admin_url` is the number of the logical database, 0 without a path. `owner` is
+    stored in the logical database, so that a refusal can name the platform that uses it.
     """
 
     admin_url: Secret
     owner: str
 
     def __post_init__(self) -> None:
-        """Raise `UsageError` for a URL that does not say everything."""
+        """Raise `UsageError` for a URL without a host, or with a path that is no number."""
         parts = _split(
             self.admin_url,
             ("redis", "rediss"),
@@ -174,7 +174,7 @@ class ExternalRedis:
 
     @property
     def number(self) -> int:
-        """The logical database."""
+        """The number of the logical database."""
         return int(urlsplit(self.admin_url.reveal()).path[1:] or 0)
 
     @property
@@ -184,7 +184,7 @@ class ExternalRedis:
         return f"{parts.hostname}:{parts.port or 6379}/{self.number}"
 
     def user(self, user: str) -> str:
-        """Name a user of this environment; the number keeps it apart on the whole server."""
+        """Return the server's name of a user. The number avoids a clash with other environments."""
         return f"{user}-{self.number}"
 
     def url(self, user: str, password: str) -> str:
@@ -194,7 +194,11 @@ class ExternalRedis:
         return urlunsplit(parts._replace(netloc=netloc, path=f"/{self.number}"))
 
     def configure(self, passwords: Mapping[str, str]) -> None:
-        """Take the logical database and make its users. Raises `Refused` for a taken one."""
+        """Claim the logical database and create its users.
+
+        Raises `Refused` when another platform has claimed the database, or when it holds other
+        keys.
+        """
         import redis
 
         client = redis_client(self.admin_url.reveal(), TIMEOUT_SECONDS, text=True)
@@ -241,7 +245,7 @@ class ExternalRedis:
             raise Refused(f"{database} belongs to the platform on {owner}. Name another one.")
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
-        """Nothing to wait for: `configure` has spoken to the server."""
+        """Return at once: `configure` has already connected to the server."""
 
 
 def _split(url: Secret, schemes: tuple[str, ...], name: str, form: str) -> SplitResult:
@@ -252,9 +256,9 @@ def _split(url: Secret, schemes: tuple[str, ...], name: str, form: str) -> Split
 
 
 def _is_of(verifier: str, password: str) -> bool:
-    """Whether a stored SCRAM verifier was made from a password.
+    """Whether a stored SCRAM verifier was made from this password.
 
-    Its form is `SCRAM-SHA-256$iterations:salt$stored:server`.
+    A verifier has the form `SCRAM-SHA-256$iterations:salt$stored:server`.
     """
     mechanism, _, rest = verifier.partition("$")
     if mechanism != "SCRAM-SHA-256":

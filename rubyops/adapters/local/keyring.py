@@ -1,7 +1,4 @@
-"""The passwords, tokens and keys of one environment, in `secrets.json` (0600).
-
-They are generated on first use.
-"""
+"""The passwords, tokens and keys of one environment, in its file `secrets.json` (0600)."""
 
 import json
 import secrets
@@ -25,12 +22,12 @@ REMEDY = (
 
 
 def role_password(role: str) -> str:
-    """Name the secret that is a database role's password."""
+    """Return the name of the secret that is a database role's password."""
     return f"DATABASE_PASSWORD_{role.upper()}"
 
 
 def redis_password(user: str) -> str:
-    """Name the secret that is a Valkey user's password."""
+    """Return the name of the secret that is a Redis user's password."""
     return f"REDIS_PASSWORD_{user.upper()}"
 
 
@@ -42,21 +39,21 @@ NAMES = (
 
 
 class Keyring:
-    """Reads one environment's secrets; `complete` makes the missing ones."""
+    """Reads the secrets of one environment. `complete` generates the missing secrets."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file at `path`, if there is one. Raises `StateDamaged`."""
+        """Read the file at `path`, if it exists. Raises `StateDamaged`."""
         self._path = path
         self._values = read_state(path, dict[str, str], REMEDY) or {}
         self._keep_out()
 
     @property
     def empty(self) -> bool:
-        """True before anything was generated."""
+        """True before the first secret was generated."""
         return not self._values
 
     def complete(self) -> None:
-        """Generate what is missing. Values are safe in URLs, shells and configuration files."""
+        """Generate the missing secrets. Each is safe in URLs, shells and configuration files."""
         missing = [name for name in NAMES if name not in self._values]
         if not missing:
             return
@@ -78,6 +75,6 @@ class Keyring:
         return {role: self[role_password(role)].reveal() for role in LOGIN_ROLES}
 
     def _keep_out(self) -> None:
-        """Mask every value in printed and journaled text, also values that nobody reads here."""
+        """Have every secret masked in printed and journaled text."""
         for value in self._values.values():
             keep_out(value)

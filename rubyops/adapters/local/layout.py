@@ -1,4 +1,4 @@
-"""Every program of one environment, with its command line and environment variables."""
+"""The programs of one environment, each with its command line and environment variables."""
 
 import sys
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ POSTGRES = "postgres"
 VALKEY = "valkey"
 PLATFORM_GROUP = "platform"
 PLATFORM_PRIORITY = 30
-# Every process carries this variable, so orphans of a dead supervisor can be found.
+# Every process gets this variable. It identifies the processes that outlived their supervisor.
 HOME_LABEL = "RUBYOPS_ENVIRONMENT_HOME"
 BRAND_ENFORCEMENT = "enforce"
 PostgresServer = Postgres | ExternalPostgres
@@ -28,9 +28,9 @@ RedisServer = Valkey | ExternalRedis
 
 @dataclass(frozen=True)
 class Program:
-    """A program to keep.
+    """A program that the supervisor runs.
 
-    Programs of one group stop together. The group of the highest priority stops first.
+    Programs of one group stop together. The group with the highest priority number stops first.
     """
 
     name: str
@@ -43,28 +43,28 @@ class Program:
 
     @property
     def full_name(self) -> str:
-        """The supervisor's own name for it."""
+        """The name by which the supervisor knows the program."""
         return f"{self.group}:{self.name}"
 
 
 def copy_name(process: str, copy: int) -> str:
-    """Name one copy of a process, for its port, its log and the supervisor."""
+    """Return the name of a copy, for its port, its log and the supervisor."""
     return f"{process}-{copy}"
 
 
 def copy_names(environment: Environment) -> list[tuple[str, int]]:
-    """List (process, copy) of everything that the environment runs, in the contract's order."""
+    """List (process, copy number) of every copy, in the order of PROCESSES."""
     return [(process, copy) for process in PROCESSES for copy in range(1, environment.copies + 1)]
 
 
 def kept_copy(name: str) -> Program:
-    """Name a copy to the supervisor, which knows its command line already."""
+    """Return a copy by name only, for orders: the supervisor has its command line already."""
     return Program(name, PLATFORM_GROUP, PLATFORM_PRIORITY, (), {})
 
 
 @dataclass(frozen=True)
 class Platform:
-    """One environment as it is to run: its servers, secrets and the ports of its copies."""
+    """The configuration of one environment: its servers, secrets, and the ports of its copies."""
 
     environment: Environment
     keys: Keyring
@@ -74,11 +74,11 @@ class Platform:
     version: str
 
     def servers(self) -> list[Program]:
-        """Build our own servers; external ones are not kept here."""
+        """Return the programs of the environment's own servers; external servers have none."""
         programs = []
         if isinstance(self.postgres, Postgres):
             command, user = tuple(self.postgres.command()), self.postgres.user
-            # SIGINT is the fast shutdown: it ends sessions, and everything is on disk.
+            # SIGINT is PostgreSQL's fast shutdown: open sessions end, and all data is written.
             programs.append(
                 Program(POSTGRES, POSTGRES, 10, command, POSTGRES_ENVIRONMENT, user, "INT")
             )
@@ -87,7 +87,7 @@ class Platform:
         return programs
 
     def programs(self) -> list[Program]:
-        """Build every copy of every process."""
+        """Return the program of every copy of every process."""
         return [self._program(process, copy) for process, copy in copy_names(self.environment)]
 
     def _program(self, process: str, copy: int) -> Program:
@@ -115,7 +115,10 @@ class Platform:
         return variables | self._peers(copy) | self._secrets(process)
 
     def _peers(self, copy: int) -> dict[str, str]:
-        """Give a copy the copies of its own number: all copies work without a balancer."""
+        """Return the URLs of the other processes: a copy calls the copies with its own number.
+
+        Without a load balancer, this gives work to all copies.
+        """
         return {
             f"{other.upper()}_URL": copy_url(self.ports[copy_name(other, copy)])
             for other in API_PROCESSES
@@ -143,5 +146,5 @@ def copy_url(port: int) -> str:
 
 
 def log_file(home: Path, program: str) -> Path:
-    """Name the file where a program's output goes."""
+    """Return the path of a program's log."""
     return home / "logs" / f"{program}.log"

@@ -1,4 +1,4 @@
-"""The TCP ports of one environment: found once and remembered, so its addresses stay the same."""
+"""The TCP ports of one environment, chosen once and stored, so that its addresses stay the same."""
 
 import json
 import random
@@ -10,7 +10,8 @@ from rubyops.adapters.durable import read_state, replace_state
 from rubyops.adapters.local.servers import HOST
 from rubyops.errors import RubyopsError, StateDamaged
 
-# Below the kernel's range for outgoing connections: none borrows a port between two starts.
+# Ports below the kernel's range for outgoing connections, so that no connection occupies a port
+# while its server is stopped.
 FIRST, LAST = 20_000, 32_000
 ATTEMPTS = 200
 REMEDY = (
@@ -20,20 +21,21 @@ REMEDY = (
 
 
 class PortBook:
-    """Remembered ports in a JSON file, {name: port}.
+    """The stored ports of an environment, {name: port} in a JSON file.
 
-    Ports of the environments beside this one are left alone: one may be down just now.
+    Ports of other environments in the same parent folder are never chosen, because a stopped
+    environment needs its ports again.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the book at `path`, or begin an empty one. Raises `StateDamaged`."""
+        """Read the file at `path`, if it exists. Raises `StateDamaged`."""
         self._path = path
         self._ports = read_state(path, dict[str, int], REMEDY) or {}
 
     def usable(self, name: str, *, ours: bool = False) -> int:
-        """Return the remembered port of `name`, or find and remember another if it is in use.
+        """Return the stored port of `name`. Choose and store another port if it is in use.
 
-        `ours` says that the listener is our own.
+        `ours` says that the program in use of the port is our own.
         """
         port = self._ports.get(name)
         if port is None or not (ours or is_free(port)):
@@ -43,7 +45,7 @@ class PortBook:
         return port
 
     def remembered(self, name: str) -> int | None:
-        """Return the port last used for `name`."""
+        """Return the stored port of `name`, None without one."""
         return self._ports.get(name)
 
     def _find(self) -> int:

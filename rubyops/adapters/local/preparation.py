@@ -1,4 +1,4 @@
-"""Prepares an environment for its start: folders, secrets, servers, ports."""
+"""Prepares an environment for its start: its folders, secrets, servers and ports."""
 
 from collections.abc import Callable, Collection
 
@@ -22,9 +22,9 @@ FOLDERS = ("logs", "journal", "exports", "results")
 
 
 def prepare(addresses: Addresses, find_running: Callable[[], Collection[str]]) -> Platform:
-    """Make what is not there yet, and return the platform that is to run.
+    """Create what the environment lacks, and return the configuration that is to run.
 
-    `find_running` names the programs that run already, which keep their ports.
+    `find_running` returns the names of the programs that run; these keep their ports.
     """
     for folder in FOLDERS:
         (addresses.environment.home / folder).mkdir(mode=0o700, exist_ok=True)
@@ -41,7 +41,7 @@ def prepare(addresses: Addresses, find_running: Callable[[], Collection[str]]) -
 
 
 def _complete_keys(addresses: Addresses) -> Keyring:
-    """Generate missing secrets; databases whose passwords are gone are refused."""
+    """Generate missing secrets. Raises `RubyopsError` if the passwords of databases are lost."""
     home, keys = addresses.environment.home, addresses.keys()
     if keys.empty and (addresses.locations.known or (home / POSTGRES / "PG_VERSION").exists()):
         raise RubyopsError(
@@ -55,7 +55,7 @@ def _complete_keys(addresses: Addresses) -> Keyring:
 def _prepare_postgres(
     addresses: Addresses, keys: Keyring, book: PortBook, running: Collection[str]
 ) -> PostgresServer:
-    """Make a cluster of our own, or have the external server accept the environment."""
+    """Create the environment's own cluster, or check that the external server is fit for use."""
     external = addresses.locations.postgres
     if external is not None:
         external.accept(keys.role_passwords())
@@ -71,7 +71,7 @@ def _prepare_postgres(
 def _prepare_redis(
     addresses: Addresses, keys: Keyring, book: PortBook, running: Collection[str]
 ) -> RedisServer:
-    """Configure a server of our own, or make our users on the external one."""
+    """Configure the environment's own server, or create its users on the external server."""
     redis: RedisServer | None = addresses.locations.redis
     if redis is None:
         port = book.usable(VALKEY, ours=VALKEY in running)

@@ -1,6 +1,6 @@
-"""Which servers an environment lives on: its own, or external ones that a URL named at first `up`.
+"""The servers of an environment: its own, or external servers that a URL named at the first `up`.
 
-The choice does not change later.
+The choice is stored and cannot change later.
 """
 
 import json
@@ -21,12 +21,13 @@ REMEDY = (
 
 
 class ServerLocations:
-    """The external servers of one environment; None where it has its own."""
+    """The external servers of one environment; None for a server of its own."""
 
     def __init__(self, environment: Environment) -> None:
-        """Take the URLs of the environment, or the remembered ones.
+        """Use the URLs of the environment's configuration, or else the stored URLs.
 
-        Raises `UsageError` when they name another server than the remembered one, `StateDamaged`.
+        Raises `UsageError` when a URL names another server than the stored one. Raises
+        `StateDamaged`.
         """
         self._file = environment.home / FILE
         remembered = _read(self._file)
@@ -36,17 +37,17 @@ class ServerLocations:
 
     @property
     def known(self) -> bool:
-        """Whether the environment has moved in."""
+        """Whether the choice of servers is stored."""
         return self._file.exists()
 
     @property
     def own(self) -> list[str]:
-        """The programs of the servers that are the environment's own."""
+        """The names of the environment's own servers."""
         servers = ((POSTGRES, self.postgres), (VALKEY, self.redis))
         return [name for name, external in servers if external is None]
 
     def remember(self) -> None:
-        """Keep the URLs (0600): later commands need no URL, and cannot be led elsewhere."""
+        """Store the URLs (0600), so that later commands need no URL and use the same servers."""
         urls = {
             "database_url": self.postgres.url.reveal() if self.postgres else None,
             "redis_url": self.redis.admin_url.reveal() if self.redis else None,
@@ -84,7 +85,10 @@ def _where(server: ExternalPostgres | ExternalRedis | None) -> str | None:
 
 
 def _refuse_move(name: str, server: str, before: str | None, named: str | None) -> None:
-    """Accept a missing URL; refuse one that names another server and would split the data."""
+    """Raise `UsageError` when the configured server differs from the stored server.
+
+    A missing URL is accepted. Another server would split the environment's data.
+    """
     if named is not None and named != before:
         first = f"the {server} on {before}" if before else f"a {server} of its own"
         raise UsageError(

@@ -1,7 +1,7 @@
-"""One PostgreSQL cluster and one Valkey server in folders of ours, made on first use.
+"""The environment's own PostgreSQL cluster and Valkey server, created on first use.
 
-The supervisor starts them. Both listen on 127.0.0.1 alone, by TCP: the path of a unix socket is
-limited to 107 bytes, and a state folder may be deeper.
+The supervisor starts both. Both listen by TCP on 127.0.0.1 only: a unix socket's path may have 107
+bytes, and the path of a state folder may be longer.
 """
 
 import hashlib
@@ -33,12 +33,12 @@ PLATFORM_DATABASE = "ruby"
 CONTROL_DATABASE = "control"
 SERVICES_USER = "ruby"
 READ_USER = "rubyops_read"
-INITDB_SECONDS = 120.0  # it writes 40 MB and syncs them
-ATTEMPT_SECONDS = 2.0  # for each try to reach a server that starts
+INITDB_SECONDS = 120.0  # initdb writes 40 MB and syncs them
+ATTEMPT_SECONDS = 2.0  # for each attempt to connect to a starting server
 POLL_SECONDS = 0.05
 
-# Sixteen processes with a pool for each database fit below max_connections. Money is acknowledged
-# only when it is on disk.
+# `max_connections` is enough for sixteen processes with a pool for each database. With
+# `synchronous_commit` a money command is answered only when its commit is on disk.
 POSTGRES_SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -51,19 +51,19 @@ POSTGRES_SETTINGS = {
     "log_line_prefix": "%m [%p] %u@%d ",
     "max_wal_size": "1GB",
 }
-# A session keeps 4 MB that it has freed. Without this, glibc returns them to the kernel at the end
-# of a transaction of more than 128 kB and asks for them again in the next: a tenth of a bet's time.
+# Each session keeps 4 MB of freed memory. Otherwise glibc returns the memory to the kernel after a
+# large transaction and requests it again in the next one, which takes a tenth of a bet's time.
 POSTGRES_ENVIRONMENT = {"MALLOC_TOP_PAD_": str(4 << 20)}
-# For the operators' roles. PostgreSQL 15 does not know it.
+# Connections reserved for the operators' roles. PostgreSQL 15 does not have the setting.
 RESERVED = {"reserved_connections": "20"}
 RESERVED_SINCE = 16
-# Without CLIENT SETINFO, which Redis 7.0 does not know: clients do without it.
+# CLIENT SETINFO is left out, because Redis 7.0 rejects it. Clients work without it.
 _ANY = "+ping +hello +auth +select +quit +client|setname +client|getname +client|id"
 _CONSUME = "+multi +exec +discard +xreadgroup +xack +xgroup|create +xinfo"
 _PUBLISH = "+multi +exec +discard +xadd +xrange +xinfo +xpending +xtrim +exists"
 _WALLET, _ROLLING = f"~{WALLET_STREAM_PREFIX}*", f"~{ROLLING_STREAM}"
-# The operator's user does everything, its reader reads. A process has the commands and keys that it
-# needs (ADR 20).
+# The operator's user may do everything, and the read user may read everything. Each process may use
+# only the commands and keys that it needs (ADR 20).
 ACCESS_RULES = {
     SERVICES_USER: "~* &* +@all",
     READ_USER: (
@@ -92,18 +92,18 @@ class Postgres:
 
     @property
     def where(self) -> str:
-        """Where the server listens."""
+        """The port of the server, in words."""
         return f"port {self.port}"
 
     @property
     def user(self) -> str | None:
-        """The user that the server has to run as, None for our own."""
+        """The user to run the server as, None for our own user."""
         return binaries.postgres_user()
 
     def create(self, password: str) -> bool:
-        """Make the cluster unless it is there; return whether it was made.
+        """Create the cluster unless it exists; return whether it was created.
 
-        `password` becomes the superuser's.
+        `password` becomes the password of the superuser.
         """
         if (self.data / "PG_VERSION").exists():
             return False
@@ -126,12 +126,12 @@ class Postgres:
         try:
             return run_program([*where, *access], INITDB_SECONDS, user=self.user)
         except TimedOut:
-            # A cluster that is half made would be taken for a whole one.
+            # A later start would take an incomplete cluster for a complete one.
             shutil.rmtree(self.data, ignore_errors=True)
             raise
 
     def command(self) -> list[str]:
-        """Build the command line that runs the server in the foreground."""
+        """Return the command line that runs the server in the foreground."""
         reserved = RESERVED if self._major() >= RESERVED_SINCE else {}
         settings = {**POSTGRES_SETTINGS, **reserved, **self.settings, "port": str(self.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -142,11 +142,11 @@ class Postgres:
         return int(version.read_text()) if version.exists() else 0
 
     def dsn(self, role: str, password: str, database: str) -> str:
-        """Build the connection URL of a role; our passwords need no escapes in a URL."""
+        """Build the connection URL of a role. Generated passwords need no escapes in a URL."""
         return f"postgresql://{role}:{password}@{HOST}:{self.port}/{database}"
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
-        """Wait until the superuser can connect; `Unreachable` after `seconds`."""
+        """Wait until the superuser can connect. Raises `Unreachable` after `seconds`."""
         dsn = self.dsn(SUPERUSER, password, "postgres")
         faults: list[Exception] = []
 
@@ -165,14 +165,14 @@ class Postgres:
 
 @dataclass(frozen=True)
 class Valkey:
-    """A Valkey server in `folder` on TCP `port`: an append-only file, users of `ACCESS_RULES`."""
+    """A Valkey server in `folder` on TCP `port`, with an append-only file and our ACL users."""
 
     program: Path
     folder: Path
     port: int
 
     def configure(self, passwords: Mapping[str, str]) -> None:
-        """Write the configuration (0600), with digests in place of passwords."""
+        """Write the configuration file (0600), which has digests in place of passwords."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         users = [
             f"user {user} reset on #{hashlib.sha256(password.encode()).hexdigest()} "
@@ -192,26 +192,26 @@ class Valkey:
             "user default off",
             *users,
         ]
-        # A running server reads the file at its next restart, so it must never be half written.
+        # The server reads the file at its next restart, so the file must never be incomplete.
         replace_state(self.config_file, "\n".join(lines) + "\n")
 
     @property
     def where(self) -> str:
-        """Where the server listens."""
+        """The port of the server, in words."""
         return f"port {self.port}"
 
     @property
     def config_file(self) -> Path:
-        """The configuration that `command` reads."""
+        """The path of the configuration file."""
         return self.folder / "valkey.conf"
 
     @property
     def pid_file(self) -> Path:
-        """Where the running server leaves its process id."""
+        """The path of the file in which the running server stores its process id."""
         return self.folder / "valkey.pid"
 
     def command(self) -> list[str]:
-        """Build the command line that runs the server in the foreground."""
+        """Return the command line that runs the server in the foreground."""
         return [str(self.program), str(self.config_file)]
 
     def url(self, user: str, password: str) -> str:
@@ -219,7 +219,7 @@ class Valkey:
         return f"redis://{user}:{password}@{HOST}:{self.port}/0"
 
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
-        """Wait until all data is loaded and the services' user gets an answer.
+        """Wait until the server has loaded its data and answers.
 
         Raises `Unreachable` after `seconds`.
         """
