@@ -1,7 +1,7 @@
-"""The two streams of the process. The work goes on whatever becomes of them.
+"""stdout and stderr of the process. A stream that is closed or full does not stop the work.
 
-A line that shows data waits for a slow reader, such as `less`. A line that runs steps must not
-wait, so a thread writes for it.
+A command that shows data waits for a slow reader, such as `less`. A command that runs steps must
+not wait, so a thread writes for it.
 """
 
 import codecs
@@ -20,12 +20,12 @@ from typing import Literal, TextIO
 from wallet_runtime.contract.secrets import masked
 from wallet_runtime.contract.text import shown
 
-LINE_SECONDS = 1.0  # how long a run waits for one line to be taken
-FLUSH_SECONDS = 5.0  # how long the end of the process waits for what is left
-LINES_KEPT = 10_000  # how many lines wait for a reader; later ones are counted
+LINE_SECONDS = 1.0  # how long a run waits until one line is written
+FLUSH_SECONDS = 5.0  # how long the end of the process waits for unwritten lines
+LINES_KEPT = 10_000  # the most lines that wait for a slow reader; more are dropped and counted
 UNENCODABLE = "rubyops.plain"
 PLAIN = {"✔": "ok", "○": "-", "✖": "X", "·": "-", "→": "->", "…": "...", "–": "-"}
-# Errors of a write where no byte has room.
+# The errors of a write when the disk or a quota is full.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 Name = Literal["stdout", "stderr"]
 
@@ -42,16 +42,16 @@ codecs.register_error(UNENCODABLE, _plain)
 
 
 def prepare() -> None:
-    """Make the streams ready: open each that is missing, and escape signs that cannot be encoded.
+    """Open each standard stream that is closed, and escape characters that cannot be encoded.
 
-    A descriptor that the caller closed would be given to the next file that is opened, such as a
-    journal, and what is written to stdout would go there.
+    The system would give a closed descriptor, such as 1, to the next file that is opened. Text for
+    stdout would then be written into that file, for example a journal.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            # Opened for reading: to write to it fails, as it did to the closed one.
+            # Opened for reading, so that a write fails as it does on a closed descriptor.
             os.open(os.devnull, os.O_RDONLY)
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
@@ -62,7 +62,7 @@ def prepare() -> None:
 
 
 def encodes(text: str, stream: TextIO | None) -> bool:
-    """Whether a stream can show every sign of a text."""
+    """Whether the encoding of a stream has every character of a text."""
     try:
         text.encode(getattr(stream, "encoding", None) or "utf-8")
     except (UnicodeError, LookupError):
@@ -71,7 +71,7 @@ def encodes(text: str, stream: TextIO | None) -> bool:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether a person may be at the other end."""
+    """Whether a stream is a terminal, where a person may read and answer."""
     try:
         return stream is not None and stream.isatty()
     except (OSError, ValueError):
@@ -79,7 +79,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def discard(stream: TextIO | None) -> None:
-    """Lead later writes to /dev/null, so that the end of the process does not fail on them."""
+    """Redirect later writes to /dev/null, so that they cannot fail when the process ends."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         descriptor = os.open(os.devnull, os.O_WRONLY)
         os.dup2(descriptor, stream.fileno())  # type: ignore[union-attr]
@@ -87,10 +87,10 @@ def discard(stream: TextIO | None) -> None:
 
 
 class Channel:
-    """One stream. After the first error nothing more is written, and `lost` says why."""
+    """One output stream. After the first error it writes nothing more, and `lost` has the error."""
 
     def __init__(self, name: Name, gap: Callable[[int], str]) -> None:
-        """Write to `sys.<name>`; `gap` words that lines were not shown."""
+        """Write to `sys.<name>`. `gap` makes the text that tells how many lines were dropped."""
         self.name = name
         self._gap = gap
         self.lost: Exception | None = None
@@ -100,19 +100,19 @@ class Channel:
 
     @property
     def stream(self) -> TextIO | None:
-        """The stream as it is now; tests put others in its place."""
+        """The present stream of `sys`, which tests replace."""
         found: TextIO | None = getattr(sys, self.name)
         return found
 
     @property
     def reader_left(self) -> bool:
-        """Whether the reader has left, as `head` does, which is no fault."""
+        """Whether the reader has closed the pipe, as `head` does. This is no failure."""
         return isinstance(self.lost, BrokenPipeError)
 
     def write(self, text: str) -> None:
-        """Write a line, secrets masked and control characters escaped. Never raises.
+        """Write a line, with secrets masked and control characters escaped. Never raises.
 
-        After `follow` it never waits for long.
+        After `follow` this waits at most LINE_SECONDS.
         """
         if self.lost is not None:
             return
@@ -125,20 +125,20 @@ class Channel:
             self._hand_over(_Line(text + "\n"), LINE_SECONDS)
 
     def follow(self) -> None:
-        """Have a thread write from now on, so that a reader that stands still cannot hold a run."""
+        """Write in a thread from now on, so that a reader that does not read cannot stop a run."""
         if self._waiting is None:
             self._waiting = queue.SimpleQueue()
             threading.Thread(target=self._pass_on, name=self.name, daemon=True).start()
 
     def flush(self, seconds: float) -> None:
-        """Wait until all is written, or this long."""
+        """Wait until everything is written, at most `seconds`."""
         if self._waiting is not None and self.lost is None:
             end = _Line("")
             self._waiting.put(end)
             end.written.wait(seconds)
 
     def _hand_over(self, line: "_Line", seconds: float) -> None:
-        # The queue takes no lock that a signal handler could find held by the code it interrupted.
+        # A SimpleQueue is reentrant: a signal handler may write while it interrupts a write.
         if self._waiting is not None:
             self._waiting.put(line)
         if not self._stalled and not line.written.wait(seconds):
@@ -181,17 +181,17 @@ def _write(stream: TextIO | None, text: str) -> None:
         stream.flush()
         return
     stream.flush()
-    # Past the buffers of the stream: a failed write must not be tried again at the end.
+    # Write past Python's buffer: Python would retry a failed write when the process ends.
     data = text.encode(stream.encoding or "utf-8", UNENCODABLE)
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # the pipe was handed to us non-blocking
+        except BlockingIOError:  # the caller's pipe is non-blocking
             select.select([], [descriptor], [])
 
 
 def flush_all(channels: tuple[Channel, ...], seconds: float = FLUSH_SECONDS) -> None:
-    """Wait until every channel is written, this long in all."""
+    """Wait until every channel has written everything, at most `seconds` in all."""
     deadline = time.monotonic() + seconds
     for channel in channels:
         channel.flush(max(0.0, deadline - time.monotonic()))

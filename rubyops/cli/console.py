@@ -1,4 +1,4 @@
-"""Where the command line says things: data on stdout, everything else on stderr."""
+"""The output of a command: data on stdout, everything else on stderr."""
 
 import json
 import os
@@ -32,10 +32,10 @@ MARKS = {
 
 
 class Console:
-    """One command's way to speak. No stream ever stops a run: neither a closed nor a full one."""
+    """The output of one command. A closed or full stream never stops a run."""
 
     def __init__(self, output: Output) -> None:
-        """Speak in this form."""
+        """Write text for a person, or JSON or NDJSON for a program."""
         self.output = output
         self._runs_steps = False
         self._announced = False
@@ -45,33 +45,34 @@ class Console:
         self.colour = wants_colour and is_terminal(self._out.stream)
 
     def data(self, text: str) -> None:
-        """Write a line of data for a person."""
+        """Write a line of data to stdout, in text output only."""
         if self.output == "text":
             self._out.write(text)
 
     def say(self, text: str) -> None:
-        """Write a line about what is going on."""
+        """Write a line about the progress to stderr."""
         self._err.write(text)
 
     def event(self, kind: str, **content: Any) -> None:
-        """Write one line of a stream of events."""
+        """Write one event as a line of NDJSON, in NDJSON output only."""
         if self.output != "ndjson":
             return
         if not self._announced:
-            # Not before there is something to tell: a run has to have begun to follow its steps.
+            # The version event comes with the first event, not earlier: `follow_steps` has to be
+            # called before the first write of a run.
             self._announced = True
             self.event("version", schema=EVENTS_SCHEMA)
         self._out.write(self._json({"type": kind, **content}))
 
     def answer(self, envelope: Mapping[str, Any]) -> None:
-        """Write the one answer of a command for a program; a person has been told in words."""
+        """Write the answer of a command as JSON. Text output has shown it already."""
         if self.output == "json":
             self._out.write(self._json(envelope, indent=2))
         elif self.output == "ndjson":
             self.event("summary", **envelope)
 
     def table(self, rows: Sequence[Sequence[object]], headers: Sequence[str]) -> None:
-        """Write a table for a person; numbers stay as they are."""
+        """Write a table in text output. Numbers are shown as they are."""
         from tabulate import tabulate
 
         self.data(
@@ -84,15 +85,15 @@ class Console:
         )
 
     def follow_steps(self) -> None:
-        """Say everything from now on without ever waiting for long: steps are being done."""
+        """Never wait long for a reader from now on, because steps are being run."""
         self._runs_steps = True
         for channel in (self._out, self._err):
             channel.follow()
 
     def finish(self, code: int) -> int:
-        """Flush, tell on stderr when stdout was lost, and return the exit code of the process.
+        """Flush, report a lost stdout on stderr, and return the exit code of the process.
 
-        A run keeps its own code. Data that could not be written is a failure.
+        A run keeps its own exit code. A command that could not write its data fails.
         """
         flush_all((self._out, self._err))
         lost = self._out.lost
@@ -116,11 +117,11 @@ class Console:
         return json.dumps({"type": "gap", "lines": lines})
 
     def mark(self, status: str) -> str:
-        """Return the sign of a status, coloured on a terminal."""
+        """Return the symbol of a status, in colour on a terminal."""
         return self.paint(MARKS.get(status, "?"), status)
 
     def paint(self, text: str, status: str) -> str:
-        """Colour a text by its status, on a terminal that wants it."""
+        """Return a text in the colour of a status; without colour, the text itself."""
         return f"\033[{_COLOURS.get(status, '0')}m{text}\033[0m" if self.colour else text
 
 

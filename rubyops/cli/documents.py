@@ -1,4 +1,4 @@
-"""Lines on topology and policy documents: what is saved, valid and published, and what differs."""
+"""The commands about topology and policy documents: show, validate, schema, history and diff."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SCHEMAS = config.CHECKOUT / "docs" / "schemas"
 DOCUMENT_BYTES_MAX = 1_000_000
 _IDENTITY: dict[Kind, str] = {"topology": "code", "policy": "policy_key"}
-# The headers, and the field of an activation that each shows.
+# {header of a column: field of `Activation` in that column}
 _ACTIVATION_COLUMNS = {
     "activation_no": "activation_no",
     "topology_code": "topology_code",
@@ -97,7 +97,10 @@ def policy_validate(
 
 
 def _named_topology(toolkit: "EnvironmentServices", file: Path, policy: Any) -> Any:
-    """Return the saved topology that a policy names: without it no rule can judge the policy."""
+    """Return the saved topology that a policy names, because rules judge both together.
+
+    Raises `UsageError` when the policy names no topology, or one that is not saved.
+    """
     named = policy.get("topology") if isinstance(policy, dict) else None
     identity = named if isinstance(named, dict) else {}
     code, version = identity.get("code"), identity.get("version")
@@ -140,7 +143,7 @@ def _document(path: Path) -> Any:
 
 
 def schema_command(kind: Kind) -> click.Command:
-    """Make the line that prints the published JSON Schema of `topology` or `policy`."""
+    """Make the command that prints the published JSON Schema of `topology` or `policy`."""
 
     @click.command(
         "schema", help=f"Print the JSON Schema of a {kind} document, for editors and validators."
@@ -167,7 +170,7 @@ def _published(path: Path) -> str:
 
 
 def history_command(kind: Kind) -> click.Command:
-    """Make the line that lists which versions were active, from when, and after which."""
+    """Make the command that lists all activations of a topology or policy."""
 
     @click.command(
         "history",
@@ -187,7 +190,7 @@ def history_command(kind: Kind) -> click.Command:
 
 
 def diff_command(kind: Kind) -> click.Command:
-    """Make the line that shows what differs between two saved versions."""
+    """Make the command that compares two saved versions of a topology or policy."""
 
     @click.command("diff", help=f"Show what differs between two saved versions of a {kind}.")
     @click.argument("name")

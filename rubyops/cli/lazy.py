@@ -1,4 +1,4 @@
-"""A click group that knows its commands from a table and imports one only when it is used."""
+"""A click group that has its commands in a table and imports a command only when it is used."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -10,9 +10,10 @@ from click.shell_completion import CompletionItem
 
 
 class Lazy(NamedTuple):
-    """The place where a command is made.
+    """A command that is not imported yet.
 
-    `module` has `maker`: a function that is called with `arguments`, or a command without any.
+    `maker` is a name in `module`: a function that makes the command from `arguments`, or the
+    command itself when `arguments` is None.
     """
 
     module: str
@@ -22,10 +23,10 @@ class Lazy(NamedTuple):
 
 
 class LazyGroup(click.Group):
-    """Lists, completes and explains its commands from the table alone."""
+    """A group that lists, completes and explains its commands from the table alone."""
 
     def __init__(self, table: Mapping[str, Lazy], **settings: Any) -> None:
-        """Take the table of names."""
+        """Use this table of command names."""
         super().__init__(**settings)
         self._table = table
 
@@ -34,7 +35,7 @@ class LazyGroup(click.Group):
         return list(self._table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command that is asked for."""
+        """Import and return one command, None for an unknown name."""
         entry = self._table.get(cmd_name)
         if entry is None:
             return None
@@ -45,9 +46,9 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve as click does, and suggest names from the table.
+        """Find the command as click does; on a misspelt name suggest names from the table.
 
-        No command is loaded that click could compare a misspelt name with.
+        click alone would load every command for its suggestions.
         """
         try:
             return super().resolve_command(ctx, args)

@@ -1,4 +1,4 @@
-"""Follows a run: lines for a person, events for a program, and a sign of life during a wait."""
+"""Shows a run while it goes on: lines for a person, events for a program, and a heartbeat."""
 
 import contextlib
 import threading
@@ -18,10 +18,10 @@ _TOLD = ("effects", "undo", "cannot_be_known_yet")
 
 
 class Live:
-    """A reporter that writes at once: results of steps to stdout, the rest to stderr."""
+    """A reporter of a run: writes results of steps to stdout, and everything else to stderr."""
 
     def __init__(self, console: Console, environment: str) -> None:
-        """Speak through this console about this environment."""
+        """Write to this console. A thread begins to print heartbeats."""
         self._console = console
         self._environment = environment
         self._place = ""
@@ -50,13 +50,13 @@ class Live:
                 self._console.say(f"     cannot be known yet: {unknown}")
 
     def run_started(self, run_id: str, playbook: Playbook, *, resumed: bool) -> None:
-        """Name the run and how to stop it."""
+        """Show the id of the run and how to stop it."""
         self._move("taking the lock")
         self._console.event("run_started", run=run_id, playbook=playbook.name, resumed=resumed)
         self._console.say(f"Run {run_id}{' goes on' if resumed else ''} (Ctrl-C stops it safely)")
 
     def step_started(self, number: int, total: int, step: Step) -> None:
-        """Remember where we are."""
+        """Set the step that a heartbeat names."""
         self._place = f"[{number}/{total}] "
         self._move(step.title)
         self._console.event(
@@ -64,12 +64,12 @@ class Live:
         )
 
     def effect_started(self, effect_id: str, words: str) -> None:
-        """Say what is being done."""
+        """Show the effect that begins."""
         self._console.event("effect_started", effect=effect_id, words=words)
         self._console.say(f"    {words} ...")
 
     def effect_finished(self, effect_id: str, outcome: Outcome) -> None:
-        """Tell programs how it ended; a person reads it with the step."""
+        """Write the outcome as an event only. A person sees it in the result of the step."""
         self._console.event(
             "effect_finished",
             effect=effect_id,
@@ -79,7 +79,7 @@ class Live:
         )
 
     def step_finished(self, result: StepResult, seconds: float) -> None:
-        """Write the step's line."""
+        """Write the result of a step."""
         self._move(f"what follows {result.title}")
         self._console.event(
             "step_finished", seconds=round(seconds, 3), **released(step_item(result))
@@ -92,7 +92,7 @@ class Live:
             self._facts(result)
 
     def _facts(self, result: StepResult) -> None:
-        """Show the facts that the plan of a step was made from."""
+        """Write the facts from which a step was planned."""
         facts = {name: value for name, value in result.details.items() if name not in _TOLD}
         figures = [
             f"{name} {_figure(value)}"
@@ -108,13 +108,13 @@ class Live:
                     self._console.data(f"      {part}")
 
     def note(self, text: str) -> None:
-        """Say something in passing."""
+        """Write a remark during a step."""
         self._console.event("note", text=text)
         self._console.say(f"    {text}")
 
     @contextlib.contextmanager
     def waiting_for_a_person(self) -> Iterator[None]:
-        """Give no sign of life where nothing moves before somebody answers."""
+        """Print no heartbeat while a person has to answer a question."""
         self._moving.clear()
         yield
         self._move("opening the journal")

@@ -1,4 +1,4 @@
-"""Takes an environment down, under its lock where `control` answers."""
+"""Takes an environment down, with its lock held if `control` answers."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def take_down(toolkit: "EnvironmentServices", say: Callable[[str], None], stop: StopSignal) -> bool:
     """Stop everything of the environment and return whether anything ran. Raises `LockHeld`.
 
-    It holds the lock and raises the fence as a run does, so that it stops nothing once another run
-    has taken over (ADR 15). Without an answer from `control` there is no lock to hold, and
-    everything is stopped all the same.
+    Holds the lock and raises the fence as a run does. If another run takes over the lock, this
+    stops nothing more (ADR 15). Without an answer from `control` it stops everything without a
+    lock.
     """
     with _lock(toolkit, say, stop) as token:
         return toolkit.driver.down(token)

@@ -1,4 +1,4 @@
-"""The root of the command line: a table of lines, and an exit code for every way to end."""
+"""The root of the command line: the table of commands, and the exit code for every error."""
 
 import sys
 import traceback
@@ -26,7 +26,7 @@ def _group(name: str, table: dict[str, Lazy], help_text: str) -> Lazy:
 
 
 def group(name: str) -> click.Group:
-    """Return a group of the table by name."""
+    """Return a group of commands by name."""
     return _GROUPS[name]
 
 
@@ -257,7 +257,7 @@ cli = LazyGroup(
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one line and return its exit code; every end of click and of a stream is one of ours."""
+    """Run one command line and return its exit code, also after errors of click or of a stream."""
     channel.prepare()
     try:
         return _run(arguments)
@@ -281,24 +281,24 @@ def _run(arguments: list[str] | None) -> int:
         try:
             error.show()
         except OSError:
-            # Part of it may still wait in the stream, and Python would end with 120 for it.
+            # Python exits with 120 when it cannot flush the rest of the message at the end.
             channel.discard(sys.stderr)
         return int(ExitCode.USAGE)
     return int(code) if isinstance(code, int) else int(ExitCode.DONE)
 
 
 def _is_of_stdout(error: OSError) -> bool:
-    """Whether help or a script could not be printed.
+    """Whether `click.echo` failed, which prints help and completion scripts to stdout.
 
-    An error of a write names no file, so it does not tell a stream from a file of state. Only
-    `click.echo` prints past a `Channel`.
+    The error itself does not tell: a failed write names no file, so it could be of a state file.
+    All other output goes through a `Channel`, which handles errors itself.
     """
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_code is click.echo.__code__ for frame, _ in frames)
 
 
 def _unwritable(error: OSError) -> int:
-    """End when help or a script could not be written; quietly when its reader has left."""
+    """Return the exit code for an unwritable stdout; print no error if the reader has left."""
     channel.discard(sys.stdout)
     if not isinstance(error, BrokenPipeError):
         _tell(f"stdout cannot be written ({error.strerror}); what was printed there is lost")

@@ -1,4 +1,4 @@
-"""Lines about the command line itself."""
+"""The commands about the command line itself: completion and help topics."""
 
 import os
 

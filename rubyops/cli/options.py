@@ -1,4 +1,4 @@
-"""The options of every line, and the frame that turns its errors into words and exit codes."""
+"""The options that every command has, and the exit codes and messages for errors."""
 
 import functools
 from collections.abc import Callable
@@ -21,9 +21,9 @@ Body = Callable[..., int | None]
 
 
 def line(body: Body) -> Callable[..., int]:
-    """Frame a command's body, which is given `console` and `environment`.
+    """Turn a function into a command line with the options --output and -e.
 
-    It returns the exit code; None is done.
+    The function gets `console` and `environment`. It returns the exit code, or None for success.
     """
 
     @click.option(
@@ -47,7 +47,7 @@ def line(body: Body) -> Callable[..., int]:
 
 
 def tell_error(console: Console, environment: str | None, error: RubyopsError) -> int:
-    """Say what happened and the next command, to a person and to a program."""
+    """Show an error and the next command, to a person or a program; return the exit code."""
     view = error_view(error, environment)
     console.say(f"{console.paint('error', 'failed')}: {view.error.message}")
     if view.error.next:
@@ -57,7 +57,7 @@ def tell_error(console: Console, environment: str | None, error: RubyopsError) -
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options of every line that runs steps. `confirm` is the environment's name, as typed."""
+    """The options of every command that runs steps. `confirm` is the typed environment name."""
 
     dry_run: bool
     confirm: str | None
@@ -65,7 +65,7 @@ class RunOptions:
 
 
 def run_options(body: Callable[..., int]) -> Callable[..., int]:
-    """Add the options of every line that runs steps; the body is given them as `options`."""
+    """Add the options of every command that runs steps. The function gets them as `options`."""
 
     @click.option(
         "--dry-run",

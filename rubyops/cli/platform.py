@@ -1,4 +1,4 @@
-"""Lines about the platform as a whole: status, down, doctor."""
+"""The commands about the platform as a whole: status, down, doctor."""
 
 import click
 
@@ -49,7 +49,7 @@ def status(*, console: Console, environment: str | None) -> int:
     """
     toolkit = bootstrap.open_environment(environment)
     in_force = read_money(toolkit.reader)
-    # Before any question that may wait: the freeze is the first line of every screen.
+    # The freeze is the first line of the screen, so show it before a slow read can delay it.
     render.money(console, console.data, in_force)
     view = read_status(toolkit.reader, toolkit.control, toolkit.ports.check, in_force)
     _show_copies(console, view.copies)

@@ -1,4 +1,4 @@
-"""Lines that run whole playbooks."""
+"""The commands that run whole playbooks."""
 
 import contextlib
 from collections.abc import Iterator
@@ -73,7 +73,8 @@ def rollout_staging(
     """Roll out to staging, or to the environment named by -e, and leave it running."""
     named = environment or STAGING
     if named == STAGING and not options.confirm:
-        # The line itself names staging; another environment is confirmed like anywhere else.
+        # The command's name is `staging`, which confirms that environment. Another environment
+        # needs --confirm.
         options = replace(options, confirm=STAGING)
     toolkit = bootstrap.open_environment(named)
     return carry_out(
@@ -109,7 +110,7 @@ def rollback(
 
 
 def named_playbook(name: str) -> click.Command:
-    """Make the line of a playbook that has its own name."""
+    """Make the command for a playbook, with the playbook's name."""
 
     @run_options
     @line

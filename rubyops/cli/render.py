@@ -1,4 +1,4 @@
-"""Shows views: to a program by one encoder, to a person as marked lines, tables and the money."""
+"""Writes views: as JSON for a program, and as marked lines and tables for a person."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -18,7 +18,7 @@ def answer(
 ) -> ExitCode:
     """Write the view for a program, in the envelope of every answer (SPEC section 4).
 
-    Return this exit code, or without one the code that its verdict asks for.
+    Returns `code`. Without a code returns DONE for a verdict `ok`, else CHECK_FAILED.
     """
     if code is None:
         code = ExitCode.DONE if view.verdict == "ok" else ExitCode.CHECK_FAILED
@@ -36,7 +36,7 @@ def answer(
 
 
 def marked(console: Console, items: Iterable[Item[object]], width: int) -> None:
-    """Write a line for each item: its mark, its title in a column of this width, its summary."""
+    """Write a line for each item: its mark, its title padded to `width`, its summary."""
     for item in items:
         console.data(f"{console.mark(item.status)} {item.title:{width}} {item.summary}")
 
@@ -44,17 +44,17 @@ def marked(console: Console, items: Iterable[Item[object]], width: int) -> None:
 def table(
     console: Console, columns: Sequence[str] | Mapping[str, str], rows: Sequence[object]
 ) -> None:
-    """Write a table of these fields of each row; a mapping gives the field under each header."""
+    """Write a table with these fields of each row. A mapping is {header: field}."""
     names = list(columns.values()) if isinstance(columns, Mapping) else columns
     console.table([[getattr(row, name) for name in names] for row in rows], list(columns))
 
 
 def columns_of(rows: "Sequence[DataclassInstance]") -> Sequence[str]:
-    """Return the names of all fields of some rows of one kind; `none` where there is no row."""
+    """Return the field names of rows of one dataclass; ["none"] without rows."""
     return [part.name for part in fields(rows[0])] if rows else ["none"]
 
 
 def money(console: Console, write: Callable[[str], None], view: MoneyView) -> None:
-    """Write what is in force, coloured as a warning while it is not open."""
+    """Write the freeze in force. A freeze has the colour of a warning."""
     for text in view.lines:
         write(console.paint(text, view.tone))

@@ -1,4 +1,4 @@
-"""Lines about past runs, their journals, the lock and playbook files."""
+"""The commands about past runs, their journals, the lock and playbook files."""
 
 from collections.abc import Iterator
 
@@ -62,7 +62,7 @@ def _show(console: Console, view: RunView) -> None:
     if view.headline is not None:
         console.data(view.headline)
     for moment in view.moments:
-        # To the millisecond, without its zone, which is UTC.
+        # The time of day to the millisecond. The zone is UTC and not shown.
         console.data(f"{moment.at.isoformat(timespec='milliseconds')[11:23]}  {moment.words}")
     for fault in view.head.faults:
         console.data(f"{console.mark('failed')} damaged: {fault}")
@@ -80,7 +80,7 @@ def runs_verify(*, console: Console, environment: str | None, run_id: str | None
     toolkit = bootstrap.open_environment(environment)
     reader = bootstrap.quiet_session(toolkit)
     judged = []
-    # Each is told at once: many journals take a while.
+    # Show each journal at once, because many journals take a while.
     for item in verify_journals(reader, [run_id] if run_id else reader.journals.runs()):
         judged.append(item)
         console.data(f"{console.mark(item.status)} {item.id}  {item.summary}")

@@ -1,4 +1,4 @@
-"""How the command line carries a playbook out: signals, confirmation, the recap and the answer."""
+"""Runs a playbook from the command line: signals, confirmation, the recap and the answer."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def carry_out(
     console: Console, toolkit: "EnvironmentServices", playbook: Playbook, options: RunOptions
 ) -> int:
-    """Rehearse or run a playbook, tell how it went, and return the exit code."""
+    """Dry-run or run a playbook, show the result, and return the exit code."""
     with stoppable(console) as stop:
         live = Live(console, toolkit.environment.name)
         session = toolkit.session(live, stop)
@@ -54,7 +54,7 @@ def carry_out(
 
 
 def _exit_code(report: RunReport, options: RunOptions) -> ExitCode:
-    """Return the run's own code, but for a dry-run that was asked whether anything would change."""
+    """Return the run's exit code, or HAS_CHANGES for a dry-run with --detailed-exitcode."""
     asked = options.dry_run and options.detailed_exitcode
     if asked and report.exit_code == ExitCode.DONE and _would_change(report):
         return ExitCode.HAS_CHANGES
@@ -62,7 +62,7 @@ def _exit_code(report: RunReport, options: RunOptions) -> ExitCode:
 
 
 def go_on(console: Console, toolkit: "EnvironmentServices", run_id: str) -> int:
-    """Resume a run and tell how it went."""
+    """Resume a run, show the result, and return the exit code."""
     with stoppable(console) as stop:
         session: Session = toolkit.session(Live(console, toolkit.environment.name), stop)
         report = session.resume(run_id)
@@ -70,7 +70,7 @@ def go_on(console: Console, toolkit: "EnvironmentServices", run_id: str) -> int:
 
 
 def tell(console: Console, report: RunReport, code: ExitCode) -> int:
-    """Write the recap for a person and the answer for a program."""
+    """Write the recap for a person and the answer for a program; return the exit code."""
     view = report_view(report)
     _recap(console, view, code)
     return render.answer(console, report.environment, view, code)
@@ -98,9 +98,10 @@ def _would_change(report: RunReport) -> bool:
 def _confirm(
     plan: Plan, environment: Environment, given: str | None, tell_money: Callable[[], None]
 ) -> None:
-    """Ask for the environment's name before a run that can harm it; say what the money is first.
+    """Return if the run may begin. Raises `Refused` without a needed confirmation.
 
-    Without a terminal, say which flag to use.
+    A run that can do harm needs the name of its environment, by --confirm or typed. The freeze in
+    force is shown before the question. Without a terminal the error names the flag.
     """
     if given is not None and given != environment.name:
         raise Refused(
@@ -133,8 +134,8 @@ def _confirm(
 def _typed(question: str) -> str:
     """Return the line that a person types.
 
-    A signal that comes just before a read blocks would not end that read, so the wait looks at a
-    pipe as well, into which the interpreter writes each signal.
+    A signal just before `readline` would not interrupt it. So `select` waits for stdin and for a
+    pipe into which Python writes every signal.
     """
     click.echo(f"{question}: ", nl=False, err=True)
     reading, writing = os.pipe()
@@ -142,7 +143,7 @@ def _typed(question: str) -> str:
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     try:
         while sys.stdin not in select.select([sys.stdin, reading], [], [])[0]:
-            os.read(reading, 1)  # a signal whose handler did not raise
+            os.read(reading, 1)  # a signal came, and its handler did not raise
         return sys.stdin.readline().rstrip("\n")
     finally:
         signal.set_wakeup_fd(before)
@@ -151,7 +152,7 @@ def _typed(question: str) -> str:
 
 
 def _is_to_outlive(number: signal.Signals) -> bool:
-    """Whether the run was started by `nohup`, to go on when its terminal closes."""
+    """Whether `nohup` started the run, which must then ignore a closed terminal."""
     return number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN
 
 
@@ -159,7 +160,7 @@ def _is_to_outlive(number: signal.Signals) -> bool:
 def stoppable(console: Console) -> Iterator[StopSignal]:
     """Let SIGINT, SIGTERM and a closed terminal stop the run at its next safe point.
 
-    From here on steps are done, so no stream may hold this process, not even a signal's word.
+    From here on no write to a stream may block, because steps are run and signals print text.
     """
     console.follow_steps()
     stop = StopSignal()
@@ -181,9 +182,9 @@ def stoppable(console: Console) -> Iterator[StopSignal]:
 
 @contextlib.contextmanager
 def _answerable(stop: StopSignal) -> Iterator[None]:
-    """Let the same signals end a question at once, because nothing was done yet.
+    """Let the same signals end a question at once, because nothing has been done yet.
 
-    A handler that does not raise would let the question wait on for its answer.
+    A handler that does not raise would leave the question waiting for an answer.
     """
 
     def on_signal(number: int, frame: FrameType | None) -> None:

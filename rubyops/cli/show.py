@@ -1,4 +1,4 @@
-"""Lines that show bets, dead letters, one subject's history and the configuration."""
+"""The commands that show bets, dead letters, traces and the configuration."""
 
 from collections.abc import Callable
 from typing import Any

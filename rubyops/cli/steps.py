@@ -1,4 +1,4 @@
-"""Makes the line of a command from its Params: each field is an option or an argument."""
+"""Makes the command line of a step from its Params: each field is an option or an argument."""
 
 import types
 from dataclasses import MISSING, Field, fields
@@ -14,7 +14,7 @@ from rubyops.engine.playbook.params import type_params
 from rubyops.errors import UsageError
 from rubyops.registry import COMMANDS
 
-# The fields that are typed without an option, in this order.
+# {command: the fields that are positional arguments, in this order}. Other fields are options.
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "topology-activate": ("code", "version"),
     "policy-activate": ("version",),
@@ -29,12 +29,12 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "flow": ("name",),
     "gate-probe": ("gate",),
 }
-# A field of this name is the line's own --dry-run.
+# A field with this name gets the value of the option --dry-run, which every command has.
 DRY_RUN_FIELD = "dry_run"
 
 
 def step_command(name: str) -> click.Command:
-    """Make the click command of a registered command."""
+    """Make the click command of a registered command of rubyops."""
     params = bootstrap.find_command(name).params
 
     @line
