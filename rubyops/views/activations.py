@@ -1,4 +1,4 @@
-"""The history of activations: which pair was active, from when, after which."""
+"""The history of activations: which pair was active, since when, and which pair came before."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from rubyops.views.view import Item, View
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation of a pair; the fields `from_...` name the pair before, None for the first."""
+    """One activation of a pair. The fields `from_...` name the previous pair, None at first."""
 
     activation_no: int
     topology_code: str
@@ -25,13 +25,13 @@ class Activation:
 
     @property
     def pair(self) -> str:
-        """Name the pair for a person."""
+        """The pair in words."""
         topology = f"{self.topology_code} v{self.topology_version}"
         return f"{topology} with policy {self.policy_key} v{self.policy_version}"
 
     @property
     def before(self) -> str | None:
-        """Name the pair before, None for the first activation."""
+        """The previous pair in words, None for the first activation."""
         if self.from_topology_code is None:
             return None
         topology = f"{self.from_topology_code} v{self.from_topology_version}"
@@ -47,7 +47,7 @@ class ActivationsView(View):
 
     @property
     def results(self) -> tuple[Item[Activation], ...]:
-        """Every activation."""
+        """One item for each activation."""
         return tuple(
             Item(
                 str(item.activation_no), item.pair, "ok", f"activated at {item.activated_at}", item
@@ -57,7 +57,7 @@ class ActivationsView(View):
 
 
 def read_activations(read: Read, kind: Kind, name: str | None) -> ActivationsView:
-    """List the activations of one topology or policy, or of all without a name."""
+    """List the activations of the topology or policy `name`, or all without a name."""
     found = (Activation(**row) for row in read.rows("facts_activations"))
     chosen = (item for item in found if name is None or _name(item, kind) == name)
     return ActivationsView(tuple(chosen))

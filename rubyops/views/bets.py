@@ -1,4 +1,4 @@
-"""Open bets: accepted, and neither settled nor rolled back."""
+"""Open bets: accepted bets that are neither settled nor rolled back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rubyops.views.view import Item, View, total_of
 
 @dataclass(frozen=True)
 class OpenBet:
-    """One open bet; `stake` in minor units of its currency, `total` counts all open bets."""
+    """One open bet. `stake` is in minor units; `total` is the count of all open bets."""
 
     authorization_id: str
     brand_id: str
@@ -28,7 +28,7 @@ class OpenBet:
 
 @dataclass(frozen=True)
 class OpenBetsView(View):
-    """The oldest open bets, at most `limit`, and how many there are in all."""
+    """The oldest open bets, at most `limit`, and the `total` of all open bets."""
 
     schema = "rubyops.bets/v1"
     bets: tuple[OpenBet, ...]
@@ -37,7 +37,7 @@ class OpenBetsView(View):
 
     @property
     def results(self) -> tuple[Item[OpenBet], ...]:
-        """Every bet that is shown."""
+        """One item for each shown bet."""
         return tuple(
             Item(bet.authorization_id, f"bet {bet.bet_id}", "ok", _stake(bet), bet)
             for bet in self.bets
@@ -45,12 +45,12 @@ class OpenBetsView(View):
 
     @property
     def beside(self) -> Mapping[str, object]:
-        """The count of all."""
+        """The count of all open bets."""
         return {"total": self.total}
 
 
 def read_open_bets(read: Read, limit: int) -> OpenBetsView:
-    """List the oldest open bets, at most this many."""
+    """List the oldest open bets, at most `limit`."""
     rows = read.rows("facts_open_bets", code=None, version=None, limit=limit)
     return OpenBetsView(tuple(OpenBet(**row) for row in rows), total_of(rows), limit)
 

@@ -1,4 +1,4 @@
-"""Every copy of every process, by its driver, its heartbeat and its own /health."""
+"""The copies of all processes, as the driver, the heartbeat and /health report them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ _HTTP_OK = 200
 
 
 class LoopSeen(TypedDict):
-    """One loop of a worker as /health tells it; `failures` are those in a row."""
+    """One loop of a worker, as /health reports it. `failures` counts failed turns in a row."""
 
     age_seconds: float
     limit_seconds: float
@@ -25,7 +25,7 @@ class LoopSeen(TypedDict):
 
 @dataclass(frozen=True)
 class CopyFacts:
-    """One copy. `pid` is 0 where none is known; a field is None where no source tells it."""
+    """One copy. `pid` is 0 when it is unknown; other fields are None when they are unknown."""
 
     state: CopyState
     pid: int
@@ -38,7 +38,7 @@ class CopyFacts:
 
 @dataclass(frozen=True)
 class RunningCopyFacts(CopyFacts):
-    """A running copy: also its loops by name, the freeze that it obeys and the code it loaded."""
+    """A running copy, with its loops by name, the freeze that it obeys and its code version."""
 
     loops: Mapping[str, LoopSeen]
     freeze: Mapping[str, object] | None
@@ -47,21 +47,21 @@ class RunningCopyFacts(CopyFacts):
 
 @dataclass(frozen=True)
 class CopiesView:
-    """The copies of today; `driver_error` is why the driver does not answer, None where it does."""
+    """The copies of the environment. `driver_error` is None when the driver answers."""
 
     driver_error: str | None
     copies: tuple[Item[CopyFacts], ...]
 
 
 def read_copies(read: Read) -> CopiesView:
-    """Look at every copy of today. Raises `Unreachable` without `control`."""
+    """Look at every copy that has not ended for good. Raises `Unreachable` without `control`."""
     life = liveness(read)
     shown = [copy_item(read, copy) for copy in life.copies if copy.state != "ended"]
     return CopiesView(None if life.driver_answers else life.driver_error, tuple(shown))
 
 
 def copy_item(read: Read, copy: CopyLife) -> Item[CopyFacts]:
-    """Show one copy; one that runs is asked for its /health."""
+    """Return one copy as an item, with the answer of its /health if it runs."""
     name = f"{copy.process} {copy.number}"
     if copy.state != "running":
         return Item(name, name, "failed", copy.trouble or "", _facts(copy))
@@ -95,7 +95,7 @@ def _running_facts(copy: CopyLife, health: Mapping[str, Any]) -> RunningCopyFact
 
 
 def _words(health: Mapping[str, Any], code: str) -> str:
-    """Say when each loop last turned, and whether the copy runs other code than the checkout."""
+    """Return the time since the last turn of each loop, and whether the copy runs other code."""
     loops: Mapping[str, LoopSeen] = health.get("loops") or {}
     turns = ", ".join(
         f"{name} {float(seen.get('age_seconds') or 0):.1f} s ago" for name, seen in loops.items()

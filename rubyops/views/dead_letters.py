@@ -1,4 +1,4 @@
-"""Dead letters: events that failed, and those that wait behind them."""
+"""Dead letters: events that failed, and events that wait behind a failed event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from rubyops.views.view import Item, View, total_of
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One event that is not applied; a malformed one tells no type, player or number.
+    """One event that is not applied. A malformed event has no type, player or number.
 
-    `behind` is the dead letter that it waits for; `total` counts all that are not resolved.
+    `behind` is the id of the dead letter for which the event waits. `total` is the count of all
+    unresolved dead letters.
     """
 
     dead_letter_id: int
@@ -38,7 +39,7 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class DeadLettersView(View):
-    """The oldest dead letters, at most `limit`, and how many there are in all."""
+    """The oldest dead letters, at most `limit`, and the `total` of all dead letters."""
 
     schema = "rubyops.dead-letters/v1"
     letters: tuple[DeadLetter, ...]
@@ -47,7 +48,7 @@ class DeadLettersView(View):
 
     @property
     def results(self) -> tuple[Item[DeadLetter], ...]:
-        """Every dead letter that is shown."""
+        """One item for each shown dead letter."""
         return tuple(
             Item(str(letter.dead_letter_id), f"event {letter.event_id}", "ok", letter.error, letter)
             for letter in self.letters
@@ -55,11 +56,11 @@ class DeadLettersView(View):
 
     @property
     def beside(self) -> Mapping[str, object]:
-        """The count of all."""
+        """The count of all dead letters."""
         return {"total": self.total}
 
 
 def read_dead_letters(read: Read, limit: int) -> DeadLettersView:
-    """List the oldest dead letters, at most this many."""
+    """List the oldest dead letters, at most `limit`."""
     rows = read.rows("facts_dead_letters", dead_letter_id=None, limit=limit)
     return DeadLettersView(tuple(DeadLetter(**row) for row in rows), total_of(rows), limit)

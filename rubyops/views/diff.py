@@ -1,4 +1,4 @@
-"""The lines in which two saved versions of one document differ."""
+"""The differences between two saved versions of a topology or policy document."""
 
 import difflib
 import json
@@ -17,14 +17,14 @@ _HEADER_LINES = 2
 
 @dataclass(frozen=True)
 class DiffFacts:
-    """The lines of a unified diff, empty for equal versions."""
+    """The lines of a unified diff; no lines for equal versions."""
 
     diff: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class DiffView(View):
-    """A unified diff of two versions as JSON with sorted keys; without a line they are equal."""
+    """A unified diff of two versions, as JSON with sorted keys; no lines for equal versions."""
 
     schema = "rubyops.diff/v1"
     name: str
@@ -34,7 +34,7 @@ class DiffView(View):
 
     @property
     def summary(self) -> str:
-        """Say how many lines differ."""
+        """The number of changed lines, in words."""
         if not self.lines:
             return "the two versions are equal"
         changed = sum(text[:1] in "+-" for text in self.lines[_HEADER_LINES:])
@@ -42,14 +42,14 @@ class DiffView(View):
 
     @property
     def results(self) -> tuple[Item[DiffFacts]]:
-        """The one comparison."""
+        """One item with the whole diff."""
         name = f"{self.name}/{self.old}/{self.new}"
         title = f"{self.name} v{self.old} to v{self.new}"
         return (Item(name, title, "ok", self.summary, DiffFacts(self.lines)),)
 
 
 def read_diff(read: Read, kind: Kind, name: str, old: int, new: int) -> DiffView:
-    """Compare two saved versions. Raises `UsageError` for one that is not saved, `Unreachable`."""
+    """Compare two saved versions. Raises `UsageError` for an unsaved version, `Unreachable`."""
     saved = saved_documents(read, kind, name)
     if saved is None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""The parts that rubyops needs to work on this machine, each with the line that mends it."""
+"""What rubyops needs to work on this machine, with a remedy for each missing part."""
 
 import shutil
 import sys
@@ -19,7 +19,7 @@ JOURNALS_READ_MAX = 50
 
 @dataclass(frozen=True)
 class Remedy:
-    """The line or act that mends a part."""
+    """The command or act that repairs a part."""
 
     do: str
 
@@ -29,27 +29,28 @@ Found = Item[Remedy | None]
 
 @dataclass(frozen=True)
 class DoctorView(View):
-    """Every part that was looked at."""
+    """The examined parts."""
 
     schema = "rubyops.doctor/v1"
     parts: tuple[Found, ...]
 
     @property
     def results(self) -> tuple[Found, ...]:
-        """Every part."""
+        """One item for each part."""
         return self.parts
 
     @property
     def verdict(self) -> Status:
-        """Failed when one part would stop rubyops."""
+        """`failed` when one part has failed."""
         return any_failed(self.parts)
 
 
 @dataclass(frozen=True)
 class Patient:
-    """The environment that is looked at, and the ways to ask about it.
+    """The environment to examine, and functions that report its parts.
 
-    `servers` says where the server programs are, `copies` lists those that the driver keeps.
+    `servers` returns the places of the server programs, in words. `copies` lists the copies that
+    the driver manages.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Patient:
 
 
 def examine(patient: Patient) -> DoctorView:
-    """Look at every part."""
+    """Examine every part."""
     return DoctorView(
         (
             _python(),
@@ -135,7 +136,7 @@ def _journals(reader: JournalReader) -> Found:
 
 
 def _platform(patient: Patient) -> Found:
-    """Tell a platform that is down from one that hangs: the driver says whether anything runs."""
+    """Examine the platform. When `control` does not answer, the driver tells whether it is down."""
     do = f"rubyops up -e {patient.name}"
     try:
         patient.control.freeze()

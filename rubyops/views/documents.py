@@ -1,4 +1,4 @@
-"""Topology and policy documents: what is saved, what is active, and which rules one breaks."""
+"""Topology and policy documents: the saved versions, the active document, and broken rules."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Ask = Callable[[str, str, Mapping[str, object]], HttpAnswer]
 
 @dataclass(frozen=True)
 class SavedTopology:
-    """One saved version of a topology."""
+    """One saved version of a topology, with its state."""
 
     code: str
     version: int
@@ -30,7 +30,7 @@ class SavedTopology:
 
 @dataclass(frozen=True)
 class SavedPolicy:
-    """One saved version of a policy, and the topology version that it is for."""
+    """One saved version of a policy, its state, and the topology version that it is for."""
 
     policy_key: str
     version: int
@@ -49,7 +49,7 @@ Saved = SavedTopology | SavedPolicy
 
 @dataclass(frozen=True)
 class DocumentsView(View):
-    """Every saved version, and what is active as wallet_service answers it; empty without any."""
+    """The saved versions, and the active documents as wallet_service returns them."""
 
     kind: Kind
     saved: tuple[Saved, ...]
@@ -57,12 +57,12 @@ class DocumentsView(View):
 
     @property
     def schema(self) -> str:
-        """Topologies and policies have a released shape each."""
+        """The released schema name, which differs for topologies and policies."""
         return f"rubyops.{self.kind}/v1"
 
     @property
     def results(self) -> tuple[Item[Saved], ...]:
-        """Every saved version."""
+        """One item for each saved version."""
         return tuple(
             Item(
                 f"{item.name}/{item.version}",
@@ -76,12 +76,12 @@ class DocumentsView(View):
 
     @property
     def beside(self) -> Mapping[str, object]:
-        """The active document."""
+        """The active documents, empty without an active pair."""
         return {"active": self.active}
 
 
 class Violation(TypedDict):
-    """A rule that a document breaks and the path in it, as wallet_service reports them."""
+    """A rule that a document breaks, and the path of the place, as wallet_service reports it."""
 
     rule: str
     path: str
@@ -90,21 +90,21 @@ class Violation(TypedDict):
 
 @dataclass(frozen=True)
 class ViolationFacts:
-    """A broken rule, for a program."""
+    """A broken rule, as the details of an item."""
 
     violation: Violation
 
 
 @dataclass(frozen=True)
 class ValidationView(View):
-    """The rules that a document breaks; none where it is valid."""
+    """The rules that a document breaks; none for a valid document."""
 
     schema = "rubyops.document/v1"
     violations: tuple[Violation, ...]
 
     @property
     def results(self) -> tuple[Item[ViolationFacts], ...]:
-        """Every broken rule, numbered from 1."""
+        """One item for each broken rule, numbered from 1."""
         return tuple(
             Item(str(number), "rule", "failed", _words(violation), ViolationFacts(violation))
             for number, violation in enumerate(self.violations, 1)
@@ -112,17 +112,17 @@ class ValidationView(View):
 
     @property
     def verdict(self) -> Status:
-        """Failed when a rule is broken."""
+        """`failed` when a rule is broken."""
         return any_failed(self.results)
 
     @property
     def sentence(self) -> str:
-        """Say whether the document is valid."""
+        """The result of the validation in words."""
         return f"{len(self.violations)} x a rule is broken" if self.violations else "valid"
 
 
 def read_documents(read: Read, kind: Kind) -> DocumentsView:
-    """List what is saved, and fetch what is active. Raises `Unreachable`."""
+    """List the saved versions, and fetch the active document. Raises `Unreachable`."""
     saved: tuple[Saved, ...]
     if kind == "topology":
         saved = tuple(SavedTopology(**row) for row in read.rows("facts_topologies"))
@@ -134,7 +134,7 @@ def read_documents(read: Read, kind: Kind) -> DocumentsView:
 
 
 def validate(ask: Ask, topology: Any, policy: Any) -> ValidationView:
-    """Have wallet_service judge a topology document, a policy document or both; saves nothing."""
+    """Ask wallet_service which rules the given documents break. Nothing is saved."""
     given = {"topology_document": topology, "policy_document": policy}
     sent = {name: document for name, document in given.items() if document is not None}
     answer = ask(WALLET_SERVICE, f"{PREFIX}/topology/validate", sent)

@@ -1,4 +1,4 @@
-"""The environments of the file in use; their secrets stay hidden."""
+"""The configured environments, with their secrets hidden."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -10,14 +10,14 @@ from rubyops.views.view import Item, View
 
 @dataclass(frozen=True)
 class EnvironmentFacts(Environment):
-    """One environment, and the file that it was read from."""
+    """One environment, and `source`, the file that defines it."""
 
     source: str = ""
 
 
 @dataclass(frozen=True)
 class EnvironmentsView(View):
-    """Environments, in the order of their file."""
+    """The environments, in the order of their file."""
 
     schema = "rubyops.config/v1"
     environments: tuple[EnvironmentFacts, ...]
@@ -25,14 +25,14 @@ class EnvironmentsView(View):
 
     @property
     def results(self) -> tuple[Item[EnvironmentFacts], ...]:
-        """Every environment."""
+        """One item for each environment."""
         return tuple(
             Item(item.name, item.name, "ok", str(item.home), item) for item in self.environments
         )
 
 
 def show_environments(known: Sequence[Environment], source: Path) -> EnvironmentsView:
-    """Show these environments, which were read from this file."""
+    """Return a view of these environments, which were read from `source`."""
     return EnvironmentsView(tuple(_facts(item, source) for item in known), source)
 
 

@@ -1,4 +1,4 @@
-"""An error of a line, with the line that goes on from there."""
+"""The error of a command, with the command to type next."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rubyops.views.view import Item, View
 
 @dataclass(frozen=True)
 class ErrorFacts:
-    """The error in words; `next` is the line that goes on from there."""
+    """The error in words; `next` is the command to type next."""
 
     message: str
     next: str | None
@@ -19,14 +19,14 @@ class ErrorFacts:
 
 @dataclass(frozen=True)
 class ErrorView(View):
-    """An error, in place of results."""
+    """The answer of a command that ended with an error."""
 
     schema = "rubyops.error/v1"
     error: ErrorFacts
 
     @property
     def results(self) -> tuple[Item[object], ...]:
-        """None: the error came instead."""
+        """No items, because the error came instead."""
         return ()
 
     @property
@@ -36,6 +36,6 @@ class ErrorView(View):
 
 
 def error_view(fault: RubyopsError, environment: str | None) -> ErrorView:
-    """Show an error of a line on this environment."""
+    """Return the view of an error, with `next` completed for this environment."""
     next_line = in_environment(fault.next_command, environment)
     return ErrorView(ErrorFacts(fault.message, next_line, fault.details))

@@ -1,4 +1,4 @@
-"""The one lock of an environment: which run holds it, and whether its process still lives."""
+"""The lock of an environment: which run holds it, and whether the run's process still lives."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from rubyops.views.view import Item, View
 
 @dataclass(frozen=True)
 class LockFacts:
-    """The holder of the lock, for a program."""
+    """The run that holds the lock; `gone` when its process has ended."""
 
     run: str
     gone: bool
@@ -17,7 +17,7 @@ class LockFacts:
 
 @dataclass(frozen=True)
 class LeaseFacts:
-    """The holder of the lock, its fencing token, and its end without a renewal."""
+    """The run that holds the lock, its fencing token, and the end of its lease."""
 
     run: str
     token: int
@@ -27,7 +27,7 @@ class LeaseFacts:
 
 @dataclass(frozen=True)
 class LockView(View):
-    """The lock; `held` is None where it is free, `resume` the line that goes on with a dead run."""
+    """The lock of an environment; `held` is None while the lock is free."""
 
     schema = "rubyops.lock/v1"
     environment: str
@@ -35,14 +35,14 @@ class LockView(View):
 
     @property
     def resume(self) -> str | None:
-        """The line that goes on with the run of a process that is gone."""
+        """The command that resumes the run of an ended process, None in other cases."""
         if self.held is None or not self.held.gone:
             return None
         return f"rubyops runs resume {self.held.run_id} -e {self.environment}"
 
     @property
     def results(self) -> tuple[Item[LeaseFacts | None]]:
-        """The lock alone."""
+        """One item for the lock."""
         held = self.held
         if held is None:
             return (Item("lock", "lock", "noop", "free", None),)
@@ -51,12 +51,12 @@ class LockView(View):
 
 
 def read_lock(environment: str, control: Control) -> LockView:
-    """Look at the lock of this environment. Raises `Unreachable`."""
+    """Read the lock of this environment. Raises `Unreachable`."""
     return LockView(environment, control.lock())
 
 
 def lock_item(control: Control) -> Item[LockFacts | None]:
-    """Show the lock as one part of a larger view. Raises `Unreachable`."""
+    """Return the lock as an item of a larger view. Raises `Unreachable`."""
     held = control.lock()
     if held is None:
         return Item("lock", "lock", "noop", "free", None)

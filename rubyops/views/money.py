@@ -1,4 +1,4 @@
-"""The freeze in force, its owners and the causes of a delay: the money line of every screen."""
+"""The freeze in force, its owners, and the causes of a delayed freeze or thaw."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from wallet_runtime.contract.freeze import OPEN
 
 @dataclass(frozen=True)
 class LayerFacts:
-    """One layer of the freeze; `taken_over_by` names the run that may lift it now."""
+    """One layer of the freeze. `taken_over_by` is the run that took the layer over."""
 
     run: str
     owner: str
@@ -27,10 +27,10 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class MoneyFacts:
-    """The freeze for a program.
+    """The freeze, as the details of an item.
 
-    `in_force` is a level, or `freezing`, `thawing`, `unknown`. `wanted` and `epoch` are None and -1
-    where `control` does not answer. `confirmed` of `counted` copies agree.
+    `in_force` is a level, or `freezing`, `thawing` or `unknown`. Without an answer from `control`,
+    `wanted` is None and `epoch` is -1. `confirmed` of `counted` copies obey the level.
     """
 
     in_force: str
@@ -44,7 +44,7 @@ class MoneyFacts:
 
 @dataclass(frozen=True)
 class MoneyView:
-    """The level in force as a `sentence`; each layer and each cause of a delay as another."""
+    """The freeze in words: a `sentence`, and a line for each layer and each cause of a delay."""
 
     sentence: str
     layers: tuple[str, ...]
@@ -55,7 +55,7 @@ class MoneyView:
 
     @property
     def lines(self) -> Iterator[str]:
-        """Say all of it for a person."""
+        """All lines for a person."""
         yield f"Money is {self.sentence}"
         for layer in self.layers:
             yield f"  {layer}"
@@ -64,23 +64,23 @@ class MoneyView:
 
     @property
     def tone(self) -> Status:
-        """The status in whose colour the lines are shown: a freeze is a warning."""
+        """The status whose colour the lines get. A freeze gets the colour of a warning."""
         return "ok" if self.is_open else "inconclusive"
 
     @property
     def item(self) -> Item[MoneyFacts]:
-        """The money as one part of a larger view: failed while no level is in force."""
+        """The freeze as an item of a larger view. It fails while no level is in force."""
         status: Status = "ok" if self.is_in_force else "failed"
         return Item("freeze", "money", status, "; ".join(self.lines), self.facts)
 
 
 def read_money(read: Read) -> MoneyView:
-    """Look at the freeze; never raises a `RubyopsError`."""
+    """Read the freeze. Never raises a `RubyopsError`."""
     return money_of(truth(read))
 
 
 def money_of(found: FreezeTruth) -> MoneyView:
-    """Show a freeze that was read already."""
+    """Return the view of a freeze that the caller has read."""
     verdict = found.verdict
     facts = MoneyFacts(
         verdict.word,

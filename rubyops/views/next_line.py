@@ -1,12 +1,12 @@
-"""The lines that a person may type next, for the environment that is meant."""
+"""Commands that a person may type next, completed for the environment in use."""
 
 from rubyops.model.environment import DEFAULT_ENVIRONMENT
 
 
 def in_environment(lines: str | None, environment: str | None) -> str | None:
-    """Name the environment in each suggested line, but for the one that no line needs to name.
+    """Add `-e ENVIRONMENT` to each command, except for the default environment.
 
-    Lines are parted by `|`.
+    `lines` holds commands that are separated by `|`.
     """
     if lines is None or environment in (None, DEFAULT_ENVIRONMENT):
         return lines

@@ -1,4 +1,4 @@
-"""The plan of a playbook: the effects that it would have today, step by step."""
+"""The plan of a playbook: the effects that each step would have now."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rubyops.views.view import View
 
 @dataclass(frozen=True)
 class PlanView(View):
-    """The steps of a plan; `digest` names exactly this plan."""
+    """The steps of a plan. `digest` is a checksum that identifies the plan."""
 
     schema = "rubyops.plan/v1"
     steps: tuple[StepItem, ...]
@@ -18,15 +18,15 @@ class PlanView(View):
 
     @property
     def results(self) -> tuple[StepItem, ...]:
-        """Every step."""
+        """One item for each step."""
         return self.steps
 
     @property
     def beside(self) -> Mapping[str, object]:
-        """The digest."""
+        """The digest of the plan."""
         return {"plan_digest": self.digest}
 
 
 def plan_view(results: Iterable[StepResult], digest: str) -> PlanView:
-    """Show the steps of a plan."""
+    """Return the view of a plan."""
     return PlanView(step_items(results), digest)

@@ -1,4 +1,4 @@
-"""Playbooks: those that ship, and the steps of one."""
+"""The playbooks that come with rubyops, and the steps of one playbook."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class PlaybooksView(View):
 
     @property
     def results(self) -> tuple[Item[None], ...]:
-        """Every playbook: its title, and its file."""
+        """One item for each playbook, with its title and its file."""
         return tuple(
             Item(name, entry.summary, "ok", entry.place, None)
             for name, entry in self.playbooks.items()
@@ -26,7 +26,7 @@ class PlaybooksView(View):
 
 @dataclass(frozen=True)
 class StepFacts:
-    """The source ids that a step covers, and its line in the file."""
+    """The source ids that a step covers, and the line of the step in its file."""
 
     covers: tuple[str, ...]
     line: int
@@ -34,37 +34,37 @@ class StepFacts:
 
 @dataclass(frozen=True)
 class StepsView(View):
-    """The steps of one playbook, which is valid."""
+    """The steps of one valid playbook."""
 
     schema = "rubyops.playbook/v1"
     playbook: Playbook
 
     @property
     def results(self) -> tuple[Item[StepFacts], ...]:
-        """Every step: what it does."""
+        """One item for each step."""
         return tuple(_step(step) for step in self.playbook.steps)
 
 
 @dataclass(frozen=True)
 class ValidPlaybookView(View):
-    """One playbook that is valid, as a whole."""
+    """One valid playbook, without its steps."""
 
     schema = "rubyops.playbook/v1"
     playbook: Playbook
 
     @property
     def summary(self) -> str:
-        """Say how long it is."""
+        """The number of steps, in words."""
         return f"{len(self.playbook.steps)} steps"
 
     @property
     def results(self) -> tuple[Item[None]]:
-        """The playbook."""
+        """One item for the playbook."""
         return (Item(self.playbook.name, self.playbook.title, "ok", self.summary, None),)
 
 
 def shipped_playbooks() -> PlaybooksView:
-    """List the playbooks that ship."""
+    """Return the view of the playbooks that come with rubyops."""
     return PlaybooksView(PLAYBOOKS)
 
 

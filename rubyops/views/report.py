@@ -1,4 +1,4 @@
-"""How a run of this process ended: the recap for a person, and the answer for a program."""
+"""The result of a run that has just ended: a recap for a person, an answer for a program."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,19 +10,19 @@ from rubyops.views.money import MoneyView, money_of
 from rubyops.views.next_line import in_environment
 from rubyops.views.view import ISO_TIME, Item, View
 
-Facts = Mapping[str, object]  # the details of a step, each step's own
+Facts = Mapping[str, object]  # the details of a step, which differ by step
 
 
 @dataclass(frozen=True)
 class StepItem(Item[Facts]):
-    """One step of a run or of a plan, and the source ids that it covers."""
+    """One step of a run or a plan, and the source ids that the step covers."""
 
     covers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run: planned, finished, failed or stopped."""
+    """A run that was planned, has finished, has failed or was stopped."""
 
     id: str
     playbook: str
@@ -33,16 +33,16 @@ class EndedRun:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """The duration of the run."""
         return (self.finished_at - self.started_at).total_seconds()
 
 
 @dataclass(frozen=True)
 class ReportView(View):
-    """The end of a run. `money` is None where nobody asked for it.
+    """The result of a run. `money` is None when the run did not read the freeze.
 
-    `proof` is empty, or shows that looking wrote nothing.
-    `next_line` is the line that goes on from here, None where nothing has to.
+    `proof` is the evidence that a dry-run wrote nothing, else empty. `next_line` is the command to
+    type next, None without one.
     """
 
     schema = "rubyops.run/v1"
@@ -56,12 +56,12 @@ class ReportView(View):
 
     @property
     def results(self) -> tuple[StepItem, ...]:
-        """Every step."""
+        """One item for each step."""
         return self.steps
 
     @property
     def beside(self) -> Facts:
-        """The run, the way on, and the truth of the money."""
+        """The run, the next command, the freeze in force and the details."""
         return {
             "run": self.run,
             "message": self.message,
@@ -74,12 +74,12 @@ class ReportView(View):
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many steps ended in each way, in the order of the steps."""
+        """{status: number of steps}, in the order of the steps."""
         return Counter(step.status for step in self.steps)
 
 
 def report_view(report: RunReport) -> ReportView:
-    """Show how this run ended."""
+    """Return the view of a run's report."""
     run = EndedRun(
         report.run_id,
         report.playbook,
@@ -100,12 +100,12 @@ def report_view(report: RunReport) -> ReportView:
 
 
 def step_items(results: Iterable[StepResult]) -> tuple[StepItem, ...]:
-    """Show the results of some steps."""
+    """Return one item for each step result."""
     return tuple(step_item(result) for result in results)
 
 
 def step_item(result: StepResult) -> StepItem:
-    """Show the result of one step."""
+    """Return one step result as an item."""
     return StepItem(
         result.id, result.title, result.status, result.summary, result.details, result.covers
     )

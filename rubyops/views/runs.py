@@ -1,4 +1,4 @@
-"""Past runs as their journals tell them: the list, one run, and whether journals are sound."""
+"""Past runs, read from their journals: the list, one run, and whether journals are sound."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,32 +27,32 @@ NOTHING_TO_RESUME = ("finished", "planned")
 
 
 class JournalReader(Protocol):
-    """The part of the engine that reads journals back and changes nothing."""
+    """The read-only functions of the engine for journals."""
 
     @property
     def journals(self) -> Journals:
         """The journals of the environment."""
 
     def reading(self, run_id: str) -> Reading:
-        """Read a run back, damaged or not. Raises `UsageError` for a run that is not there."""
+        """Read a run's journal, even a damaged one. Raises `UsageError` for an unknown run."""
 
     def faults(self, run_id: str) -> list[str]:
-        """Say what is wrong with a journal, by itself and by its anchor. Raises `Unreachable`."""
+        """List the faults of a journal, also against its anchor. Raises `Unreachable`."""
 
     def ahead(self, run_id: str) -> int:
-        """Count the lines that control did not see in time. Raises `Unreachable`."""
+        """Count the lines that `control` has not seen, or saw too late. Raises `Unreachable`."""
 
 
 @dataclass(frozen=True)
 class DamageFacts:
-    """A journal that tells no run."""
+    """The faults of a journal that is too damaged to tell its run."""
 
     faults: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class RunFacts:
-    """One run; `exit_code` is None for one that has not ended."""
+    """One run; `exit_code` is None for a run that has not ended."""
 
     started_at: datetime = field(metadata=TO_THE_SECOND)
     exit_code: int | None
@@ -64,25 +64,25 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class RunsView(View):
-    """Runs, newest first. The status of a run says how it ended; damage makes it `unknown`."""
+    """Runs, newest first. The status of a run is its end, or `unknown` for a damaged journal."""
 
     schema = "rubyops.runs/v1"
     runs: tuple[Item[RunFacts | DamageFacts], ...]
 
     @property
     def results(self) -> tuple[Item[RunFacts | DamageFacts], ...]:
-        """Every run that is shown."""
+        """One item for each shown run."""
         return self.runs
 
 
 def read_runs(reader: JournalReader, limit: int) -> RunsView:
-    """List the newest runs, at most this many. Raises `UsageError` for an unreadable folder."""
+    """List the newest runs, at most `limit`. Raises `UsageError` for an unreadable folder."""
     newest = reversed(reader.journals.runs()[-limit:])
     return RunsView(tuple(run_item(reader.reading(run_id)) for run_id in newest))
 
 
 def run_item(reading: Reading) -> Item[RunFacts | DamageFacts]:
-    """Show one run as a part of a list."""
+    """Return one run as an item of a list."""
     run_id, history = reading.run_id, reading.history
     if history is None:
         return Item(run_id, "?", "unknown", reading.trouble, DamageFacts(reading.faults))
@@ -101,7 +101,7 @@ def run_item(reading: Reading) -> Item[RunFacts | DamageFacts]:
 
 @dataclass(frozen=True)
 class Moment:
-    """One line of a journal in words; a line of an effect is indented below its step."""
+    """One line of a journal in words. The line of an effect is indented below its step."""
 
     at: datetime
     words: str
@@ -109,7 +109,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class DamagedRun:
-    """A run whose journal does not tell what it was."""
+    """A run whose journal is too damaged to tell more than its faults."""
 
     id: str
     faults: tuple[str, ...]
@@ -117,7 +117,7 @@ class DamagedRun:
 
 @dataclass(frozen=True)
 class RunHead:
-    """A run's playbook, start and state."""
+    """The playbook, the start and the state of a run, and the faults of its journal."""
 
     id: str
     faults: tuple[str, ...]
@@ -128,9 +128,10 @@ class RunHead:
 
 @dataclass(frozen=True)
 class RunView(View):
-    """One run. `newer` says that a later version wrote in its journal, `next_line` how to go on.
+    """One run. `headline` is None for a journal that is too damaged.
 
-    `headline` is None where the journal does not tell it.
+    `newer` is a warning that a later version of rubyops wrote the journal, or empty. `next_line` is
+    the command to type next.
     """
 
     schema = "rubyops.run/v1"
@@ -143,17 +144,17 @@ class RunView(View):
 
     @property
     def results(self) -> tuple[Item[JsonObject], ...]:
-        """Every step that the journal tells of."""
+        """One item for each step in the journal."""
         return self.steps
 
     @property
     def beside(self) -> Mapping[str, object]:
-        """The run itself."""
+        """The head of the run."""
         return {"run": self.head}
 
 
 def read_run(reader: JournalReader, environment: str, run_id: str) -> RunView:
-    """Show one run of this environment. Raises `UsageError` for a run that is not there."""
+    """Return the view of one run. Raises `UsageError` for an unknown run."""
     reading = reader.reading(run_id)
     history = reading.history
     return RunView(
@@ -167,7 +168,7 @@ def read_run(reader: JournalReader, environment: str, run_id: str) -> RunView:
 
 
 def moments(reading: Reading) -> Iterator[Moment]:
-    """Say the lines of a journal that a person asks for."""
+    """Put those lines of a journal into words that a person wants to see."""
     for line in reading.chain.lines:
         words = _words(line.content)
         if words:
@@ -209,7 +210,7 @@ def _next_line(reading: Reading, environment: str) -> str | None:
 
 
 def _words(content: Content | None) -> str:
-    """Say a line of a journal; empty for one that is not shown."""
+    """Put a line of a journal into words; empty for a line that is not shown."""
     words = ""
     match content:
         case EffectIntended(effect_id=effect_id, words=planned):
@@ -233,7 +234,7 @@ def _short(effect_id: str) -> str:
 
 @dataclass(frozen=True)
 class SoundnessFacts:
-    """Faults of a journal, and how many of its lines control did not see in time."""
+    """The faults of a journal, and how many of its lines `control` did not see in time."""
 
     faults: tuple[str, ...]
     ahead: int
@@ -241,26 +242,26 @@ class SoundnessFacts:
 
 @dataclass(frozen=True)
 class JournalsView(View):
-    """Journals and whether each is sound."""
+    """Journals, and whether each of them is sound."""
 
     schema = "rubyops.journals/v1"
     journals: tuple[Item[SoundnessFacts], ...]
 
     @property
     def results(self) -> tuple[Item[SoundnessFacts], ...]:
-        """Every journal."""
+        """One item for each journal."""
         return self.journals
 
     @property
     def verdict(self) -> Status:
-        """Failed when one journal is not sound."""
+        """`failed` when one journal is not sound."""
         return any_failed(self.journals)
 
 
 def verify_journals(
     reader: JournalReader, run_ids: Sequence[str]
 ) -> Iterator[Item[SoundnessFacts]]:
-    """Judge these journals one after another. Raises `Unreachable`, and `UsageError` for no run."""
+    """Verify these journals one by one. Raises `Unreachable`, and `UsageError` for no run."""
     for run_id in run_ids:
         faults = tuple(reader.faults(run_id))
         ahead = 0 if faults else reader.ahead(run_id)

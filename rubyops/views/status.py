@@ -1,4 +1,4 @@
-"""The overview of an environment: its money, processes, topology, outbox and lock."""
+"""The overview of an environment: its freeze, processes, topology, outbox and lock."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from rubyops.views.view import Item, View, plain
 
 D = TypeVar("D")
 READINESS = ("service-health", "forward-progress")
-Found = Mapping[str, object]  # the details of a check, each check's own
+Found = Mapping[str, object]  # the details of a check, which differ by check
 
 
 @dataclass(frozen=True)
 class GateFacts:
-    """The active pair and the fence row of the operated database."""
+    """The gate row of the platform: the active pair, the freeze and the fencing token."""
 
     topology_code: str
     topology_version: int
@@ -36,9 +36,10 @@ class GateFacts:
 
 @dataclass(frozen=True)
 class OutboxFacts:
-    """Events on their way: counts, ages in milliseconds, `lag` entries that consumers are behind.
+    """Events between the wallet and its consumers: counts, and ages in milliseconds.
 
-    `missing` events were lost by the stream. `lag` is None where no consumer group is known.
+    `missing` events were lost by the stream. `lag` counts the entries that consumers have not read,
+    None without a consumer group.
     """
 
     unapplied: int
@@ -53,7 +54,7 @@ class OutboxFacts:
 
 @dataclass(frozen=True)
 class StatusView(View):
-    """The overview. A part that does not answer is `unknown` in its place and hides no other."""
+    """The overview. A part that does not answer has the status `unknown`."""
 
     schema = "rubyops.status/v1"
     money: MoneyView
@@ -65,17 +66,17 @@ class StatusView(View):
 
     @property
     def parts(self) -> tuple[Item[object], ...]:
-        """The parts below the table of copies."""
+        """The items below the table of copies."""
         return (self.topology, self.outbox, self.lock, *self.readiness)
 
     @property
     def results(self) -> tuple[Item[object], ...]:
-        """The money, the parts, then every copy."""
+        """The items of the freeze, of the parts, then of the copies."""
         return (self.money.item, *self.parts, *self.copies.copies)
 
     @property
     def verdict(self) -> Status:
-        """`ok` when money and every part are; the check of health speaks for the copies."""
+        """`ok` when the freeze and all parts are. `service-health` judges the copies."""
         judged = (self.money.item, *self.parts)
         return "ok" if all(item.status in ("ok", "noop") for item in judged) else "failed"
 
@@ -83,7 +84,7 @@ class StatusView(View):
 def read_status(read: Read, control: Control, check: CheckRunner, money: MoneyView) -> StatusView:
     """Look at every part.
 
-    Raises `Unreachable`, with the money in its details, where `control` does not answer.
+    Raises `Unreachable` when `control` does not answer. The details of the error have the freeze.
     """
     name = read.environment.name
     if not control.reachable():
@@ -103,7 +104,7 @@ def read_status(read: Read, control: Control, check: CheckRunner, money: MoneyVi
 
 
 def _or_unknown(name: str, look: Callable[[], Item[D]]) -> Item[D | None]:
-    """Make a part; one that does not answer says so and hides no other."""
+    """Return a part, or an item with status `unknown` when the part raises an error."""
     try:
         return look()
     except RubyopsError as fault:

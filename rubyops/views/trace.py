@@ -10,12 +10,12 @@ from rubyops.ports import Read
 from rubyops.views.view import Item, View
 
 TRACED_MAX = 200
-Shares = list[dict[str, Any]]  # legs of a bet or win, as the wallet has recorded them
+Shares = list[dict[str, Any]]  # amounts by account, as the wallet records them
 
 
 @dataclass(frozen=True)
 class Subject:
-    """The bet or player that an id names; `id` is the bet's authorization or the player."""
+    """The bet or player with a given id. `id` is the bet's authorization id, or the player's id."""
 
     kind: Literal["bet", "player"]
     id: str
@@ -25,7 +25,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class TracedBet:
-    """The bet: stake and payout in minor units, its funding and the pair it was accepted under."""
+    """A bet: stake and payout in minor units, its funding, and the pair that was active."""
 
     authorization_id: str
     bet_id: str
@@ -46,7 +46,7 @@ class TracedBet:
 
 @dataclass(frozen=True)
 class Account:
-    """One account of the player; `balance` in minor units."""
+    """One account of the player; `balance` is in minor units."""
 
     account: str
     currency: str
@@ -56,7 +56,7 @@ class Account:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One row of the ledger; amounts in minor units."""
+    """One row of the ledger; amounts are in minor units."""
 
     created_at: datetime
     command: str
@@ -71,7 +71,7 @@ class LedgerRow:
 
 @dataclass(frozen=True)
 class Win:
-    """One win beside a payout, in minor units; `reversed_at` when it was taken back."""
+    """A win outside of a bet's payout, in minor units. `reversed_at` is set for a reversed win."""
 
     win_id: str
     provider_id: str
@@ -87,7 +87,7 @@ class Win:
 
 @dataclass(frozen=True)
 class Rolling:
-    """One rolling of the player: what must be turned over, and what is; in minor units."""
+    """One rolling of the player: the required turnover, and the turnover so far, in minor units."""
 
     rolling_id: str
     bucket_type_code: str
@@ -103,7 +103,7 @@ class Rolling:
 
 @dataclass(frozen=True)
 class Event:
-    """One event of the wallet about the player, and when it was published."""
+    """One wallet event about the player; `published_at` is None until it is published."""
 
     event_id: str
     event_type: str
@@ -118,14 +118,14 @@ Traced = TracedBet | Account | LedgerRow | Win | Rolling | Event
 
 @dataclass(frozen=True)
 class TracedRows:
-    """The rows of one part."""
+    """The rows of one part of a trace."""
 
     rows: tuple[Traced, ...]
 
 
 @dataclass(frozen=True)
 class TraceView(View):
-    """The newest of each part. `bet` is None for a player."""
+    """The newest rows of each part. `bet` is None for the trace of a player."""
 
     schema = "rubyops.trace/v1"
     subject: Subject
@@ -138,7 +138,7 @@ class TraceView(View):
 
     @property
     def parts(self) -> Mapping[str, tuple[Traced, ...]]:
-        """The rows of each part by its title; a player's has no bet."""
+        """{title: rows}. The trace of a player has no part `bet`."""
         bet: dict[str, tuple[Traced, ...]] = {} if self.bet is None else {"bet": (self.bet,)}
         return bet | {
             "accounts": self.accounts,
@@ -150,7 +150,7 @@ class TraceView(View):
 
     @property
     def results(self) -> tuple[Item[TracedRows], ...]:
-        """Every part with its rows."""
+        """One item for each part, with its rows."""
         return tuple(
             Item(title, title, "ok", f"{len(rows)} rows", TracedRows(rows))
             for title, rows in self.parts.items()
@@ -158,12 +158,12 @@ class TraceView(View):
 
     @property
     def beside(self) -> Mapping[str, object]:
-        """The subject."""
+        """The subject of the trace."""
         return {"subject": self.subject}
 
 
 def read_trace(read: Read, named: str) -> TraceView:
-    """Follow the bet or player of this id. Raises `UsageError` for none, and for two bets."""
+    """Trace the bet or player with this id. Raises `UsageError` unless the id names exactly one."""
     subject = _subject(read, named)
     whose: dict[str, Any] = {"brand_id": subject.brand_id, "player_id": subject.player_id}
     is_bet = subject.kind == "bet"

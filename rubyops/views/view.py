@@ -1,7 +1,7 @@
-"""The shape of every view: frozen facts for a page, and the rows that a program reads of them.
+"""The base of every view: frozen facts for a page, with items for a program.
 
-A field that a program reads has its released JSON key as its name. `plain` writes any view, so no
-view writes itself.
+A field that programs read is named like its released JSON key. `plain` turns any view into JSON
+values, so no view has code for that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,15 +14,15 @@ from rubyops.ports import Row
 
 Details_co = TypeVar("Details_co", covariant=True)
 _WRITE = "write"
-# Metadata of fields that are released as ISO 8601, in full or without fraction and zone. Other
-# times are released as `str` has them.
+# Metadata of time fields that are written as ISO 8601, in full or without fraction and zone. Other
+# times are written as `str(time)`.
 ISO_TIME: Mapping[str, Callable[[datetime], str]] = {_WRITE: datetime.isoformat}
 TO_THE_SECOND: Mapping[str, Callable[[datetime], str]] = {_WRITE: "{:%Y-%m-%dT%H:%M:%S}".format}
 
 
 @dataclass(frozen=True)
 class Item(Generic[Details_co]):
-    """One part of a view: its status, a sentence for a person, and its facts for a program."""
+    """One part of a view: its status, a sentence for a person, and details for a program."""
 
     id: str
     title: str
@@ -32,64 +32,64 @@ class Item(Generic[Details_co]):
 
 
 class View:
-    """Everything that one page or one line shows."""
+    """Everything that one page or one command shows."""
 
     @property
     def schema(self) -> str:
-        """The name of the released shape; most views have one for all."""
+        """The released name of the JSON shape; most views have a constant."""
         raise NotImplementedError
 
     @property
     def results(self) -> Sequence[Item[object]]:
-        """The parts of the view, in their released order."""
+        """The items of the view, in their released order."""
         raise NotImplementedError
 
     @property
     def beside(self) -> Mapping[str, object]:
-        """Facts of the whole view, which a program reads beside `results`."""
+        """Facts about the whole view, written to JSON next to `results`."""
         return {}
 
     @property
     def verdict(self) -> Status:
-        """How the view as a whole is judged: `ok` where it only tells facts."""
+        """The judgement of the whole view; `ok` for a view that only shows facts."""
         return "ok"
 
 
 @dataclass(frozen=True)
 class Rows(View):
-    """A view that is its rows and nothing else, under the schema of its line."""
+    """A view that has only items; `of_schema` is its schema name."""
 
     of_schema: str
     items: tuple[Item[object], ...]
 
     @property
     def schema(self) -> str:
-        """The schema of the line."""
+        """The schema name that the caller gave."""
         return self.of_schema
 
     @property
     def results(self) -> tuple[Item[object], ...]:
-        """The rows."""
+        """The items."""
         return self.items
 
     @property
     def verdict(self) -> Status:
-        """Failed when one row did."""
+        """`failed` when one item has failed."""
         return any_failed(self.items)
 
 
 def any_failed(items: Sequence[Item[object]]) -> Status:
-    """Judge a view by its parts: it failed when one of them did."""
+    """Return `failed` when one item has failed, else `ok`."""
     return "failed" if any(item.status == "failed" for item in items) else "ok"
 
 
 def total_of(rows: Sequence[Row]) -> int:
-    """Return how many rows there are in all, as each row of a limited query tells."""
+    """Return the count of all rows, which each row of a limited query carries as `total`."""
     return int(rows[0]["total"]) if rows else 0
 
 
 def plain(value: object) -> Any:
-    """Turn dataclasses into dicts by their field names, tuples into lists; leave other values."""
+    """Turn dataclasses into dicts by field name, and tuples into lists; keep other values."""
     if is_dataclass(value) and not isinstance(value, type):
         return {part.name: _write(part)(getattr(value, part.name)) for part in fields(value)}
     if isinstance(value, Mapping):
@@ -100,7 +100,7 @@ def plain(value: object) -> Any:
 
 
 def released(item: Item[object]) -> dict[str, Any]:
-    """Return one row of `results`; a part without facts has empty details."""
+    """Return the JSON row of an item; an item without details has empty details."""
     row: dict[str, Any] = plain(item)
     return row | {"details": row["details"] or {}}
 

@@ -1,4 +1,4 @@
-"""Answers of wallet_service to the operator's questions."""
+"""Helpers for answers of wallet_service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ NOT_FOUND, CONFLICT, NOT_READY = 404, 409, 503
 
 
 def accepted(answer: HttpAnswer, *, allowed: tuple[int, ...] = ()) -> dict[str, Any] | None:
-    """Return the body of a success, None for an allowed refusal; else raise what is wrong."""
+    """Return the body of a success, None for a status in `allowed`; else raise the error."""
     if answer.status == 0:
         raise Unreachable(
             f"wallet_service does not answer: {answer.error}", next_command="rubyops status"
@@ -26,12 +26,12 @@ def accepted(answer: HttpAnswer, *, allowed: tuple[int, ...] = ()) -> dict[str, 
 
 
 def answered(answer: HttpAnswer) -> RubyopsError:
-    """Make the error of an answer that nobody expected."""
+    """Make the error for an unexpected answer."""
     return RubyopsError(f"wallet_service answered {answer.status}: {answer.body}")
 
 
 def saved_documents(read: Read, kind: str, name: str) -> Mapping[int, Any] | None:
-    """Return the saved documents of a topology or policy by version; None where none is saved."""
+    """Return {version: document} of a topology or policy, None when none is saved."""
     answer = read.get(WALLET_SERVICE, f"{PREFIX}/{kind}/{quote(name, safe='')}")
     body = accepted(answer, allowed=(NOT_FOUND,))
     if body is None:
