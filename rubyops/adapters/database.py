@@ -165,7 +165,7 @@ class Link:
                 self._connection.close()
                 self._connection = None
 
-    # --- bounds
+    # --- time limits
 
     def _seconds(self, name: str) -> float:
         # A long statement keeps its full limit after a late call. If the server still hangs, then

@@ -39,7 +39,7 @@ class LocalDriver:
         """Call `hear` between the polls of a wait, which it may end by raising; `say` gets text."""
         self._waiting.hear, self._waiting.say = hear, say
 
-    # --- where everything is
+    # --- addresses and secrets
 
     def dsn(self, role: str, database: Database) -> Secret:
         """Return the connection URL of a role. Raises `NotThere` before the first `up`."""
@@ -61,7 +61,7 @@ class LocalDriver:
         """Return a secret by its environment variable, such as INTERNAL_SERVICE_TOKEN_RUBYOPS."""
         return self._addresses.keys()[name]
 
-    # --- what runs
+    # --- states
 
     def is_up(self) -> bool:
         """Whether the supervisor answers and the environment's own servers run.
@@ -162,7 +162,7 @@ class LocalDriver:
         """Stop every copy of these processes. The supervisor does not restart a stopped copy."""
         self._supervisor.stop(self._programs(processes), token or NO_TOKEN)
 
-    # --- the parts
+    # --- parts of the changes
 
     def _start_servers(
         self, platform: Platform, servers: list[Program], progress: Progress, held: int
