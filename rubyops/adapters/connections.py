@@ -69,9 +69,7 @@ def connect(
     `settings` are settings of the session. The search path and the server's check for lost clients
     are always set, whatever the defaults of the role and the database are.
     """
-    ours = {"client_connection_check_interval": LEFT_CHECK_MS, "search_path": SEARCH_PATH}
-    all_settings = {**ours, **(settings or {})}
-    words = " ".join(f"-c {name}={value}" for name, value in all_settings.items())
+    words = _session_options(settings or {})
 
     def act() -> BoundConnection:
         # libpq's own timeout only ends the thread after the watch gave up.
@@ -82,6 +80,11 @@ def connect(
     connection = within(watch, act, _close)
     connection.watch = lambda: watch
     return connection
+
+
+def _session_options(settings: Mapping[str, object]) -> str:
+    ours = {"client_connection_check_interval": LEFT_CHECK_MS, "search_path": SEARCH_PATH}
+    return " ".join(f"-c {name}={value}" for name, value in {**ours, **settings}.items())
 
 
 def open_session(
@@ -110,16 +113,17 @@ def resolved(dsn: str) -> str:
     stop every thread, including the timer of the call.
     """
     known = conninfo_to_dict(dsn)
-    host, port = str(known.get("host") or ""), known.get("port") or 5432
-    if not host or known.get("hostaddr") or host.startswith("/") or "," in host or _is_ip(host):
+    host = str(known.get("host") or "")
+    if known.get("hostaddr") or not _is_name(host):
         return dsn
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise psycopg.OperationalError(f"the host {host!r} is not known: {error}") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    addresses = _addresses(host, known.get("port") or 5432)
     hosts = ",".join([host] * len(addresses))
     return make_conninfo(dsn, host=hosts, hostaddr=",".join(addresses))
+
+
+def first_line(error: psycopg.Error) -> str:
+    """Return the first line of an error's message."""
+    return (str(error).strip().splitlines() or ["no reason given"])[0]
 
 
 def dict_rows() -> Options:
@@ -146,6 +150,19 @@ def _watched(gen: Generator[Any, Any, RV], watch: Watch) -> Generator[Any, Any, 
 def _close(connection: BoundConnection | None) -> None:
     if connection is not None:
         connection.close()
+
+
+def _addresses(host: str, port: str | int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise psycopg.OperationalError(f"the host {host!r} is not known: {error}") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _is_name(host: str) -> bool:
+    """Whether a host is a DNS name, and no socket folder, no list and no IP address."""
+    return bool(host) and not host.startswith("/") and "," not in host and not _is_ip(host)
 
 
 def _is_ip(host: str) -> bool:

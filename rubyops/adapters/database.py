@@ -20,6 +20,7 @@ from rubyops.adapters.connections import (
     BoundConnection,
     connect,
     dict_rows,
+    first_line,
 )
 from rubyops.adapters.long_statements import LONG_STATEMENTS
 from rubyops.errors import (
@@ -39,6 +40,8 @@ CALL_SECONDS = 10.0
 STATEMENT_TIMEOUT_MS = 60_000
 # A reader waits only for an exclusive lock, and fails after this time instead of waiting on.
 READ_LOCK_TIMEOUT_MS = 500
+SETTINGS = {"statement_timeout": STATEMENT_TIMEOUT_MS, "application_name": "rubyops"}
+READ_SETTINGS = {**SETTINGS, "lock_timeout": READ_LOCK_TIMEOUT_MS}
 GUARDED = (
     sqlstates.FENCE_OVERTAKEN,
     sqlstates.NOT_FROZEN,
@@ -214,16 +217,11 @@ class Link:
         return self._connection
 
     def _connected(self, name: str, watch: Watch) -> BoundConnection:
-        settings: dict[str, object] = {
-            "statement_timeout": STATEMENT_TIMEOUT_MS,
-            "application_name": "rubyops",
-        }
-        if self._read_only:
-            settings["lock_timeout"] = READ_LOCK_TIMEOUT_MS
         allowed = watch.part(
             self._patience.seconds(self._bounds.connect),
             lambda after: self._late(f"did not take a connection for {name}", after),
         )
+        settings = READ_SETTINGS if self._read_only else SETTINGS
         connection = connect(self._dsn(), allowed, settings=settings, **dict_rows())
         connection.read_only = self._read_only or None
         return connection
@@ -244,24 +242,28 @@ class Link:
         self.writes += 1 if answer is None or answer["wrote"] else 0
 
     def _translated(self, name: str, error: psycopg.Error) -> RubyopsError:
-        first = (str(error).strip().splitlines() or ["no reason given"])[0]
+        first = first_line(error)
         if error.sqlstate in GUARDED:
             return _refused(error.sqlstate, first)
-        if isinstance(error, _NO_SCHEMA):
-            return NotThere(
-                f"{self._where} has no schema for {name} yet: {first}", next_command="rubyops up"
-            )
         if self._read_only and isinstance(error, _READ_ONLY):
             return WriteAttempted(
                 f"the reader tried to write with {name}, and {self._where} refused it: {first}"
             )
+        return self._unavailable(name, error, first) or RubyopsError(
+            f"{self._where} refused {name}: {first}"
+        )
+
+    def _unavailable(self, name: str, error: psycopg.Error, first: str) -> RubyopsError | None:
+        """Return the error of a database that has no schema or does not answer, else None."""
+        if isinstance(error, _NO_SCHEMA):
+            absent = f"{self._where} has no schema for {name} yet: {first}"
+            return NotThere(absent, next_command="rubyops up")
         if isinstance(error, _BUSY):
             return DatabaseBusy(f"{self._where} did not answer {name} in time: {first}")
         if isinstance(error, psycopg.OperationalError):
-            return Unreachable(
-                f"{self._where} cannot be reached: {first}", next_command="rubyops up"
-            )
-        return RubyopsError(f"{self._where} refused {name}: {first}")
+            down = f"{self._where} cannot be reached: {first}"
+            return Unreachable(down, next_command="rubyops up")
+        return None
 
 
 def _refused(sqlstate: str, reason: str) -> Refused:

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 import sql
 from rubyops.adapters import definitions
 from rubyops.adapters.bounded import Hook
-from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, open_session
+from rubyops.adapters.connections import LONG_SECONDS, BoundConnection, first_line, open_session
 from rubyops.errors import Refused, RubyopsError, TimedOut, Unreachable, overtaken
 from rubyops.model.environment import EnvironmentKind
 from rubyops.ports import Database
@@ -63,13 +63,16 @@ def upgrade(dsn: str, which: Database, *, token: int | None = None) -> tuple[str
 
 def present_token(dsn: str, which: Database) -> int | None:
     """Return the fencing token of a database, None without a fence or before the first token."""
+    ready, token = FENCES[which]
     with _autocommitting(dsn) as connection:
-        ready, token = FENCES[which]
-        row = connection.execute(sql.query(ready)).fetchone()
-        if row is None or not row[0]:
-            return None
-        found = connection.execute(sql.query(token)).fetchone()
-        return int(found[0]) if found and found[0] else None
+        found = _first_value(connection, token) if _first_value(connection, ready) else None
+    return int(found) if found else None
+
+
+def _first_value(connection: BoundConnection, name: str) -> Any:
+    """Return the first column of the first row of a named query, None without a row."""
+    row = connection.execute(sql.query(name)).fetchone()
+    return row[0] if row else None
 
 
 def downgrade(dsn: str, which: Database, kind: EnvironmentKind, revision: str = "base") -> None:
@@ -124,16 +127,15 @@ def provision_passwords(dsn: str, passwords: Mapping[str, str]) -> None:
     """
     with _alone(dsn), open_session(dsn, SERVER) as connection:
         for role, password in passwords.items():
-            verifier = connection.pgconn.encrypt_password(
-                password.encode(), role.encode(), b"scram-sha-256"
-            ).decode()
-            connection.execute(
-                _statement(
-                    "set_role_password",
-                    role=composed.Identifier(role),
-                    verifier=composed.Literal(verifier),
-                )
-            )
+            _set_password(connection, role, password)
+
+
+def _set_password(connection: BoundConnection, role: str, password: str) -> None:
+    verifier = connection.pgconn.encrypt_password(
+        password.encode(), role.encode(), b"scram-sha-256"
+    ).decode()
+    named = {"role": composed.Identifier(role), "verifier": composed.Literal(verifier)}
+    connection.execute(_statement("set_role_password", **named))
 
 
 def _bring(
@@ -233,17 +235,19 @@ def _alive(dsn: str) -> Hook:
 
     def look() -> None:
         if time.monotonic() - asked[0] >= ALIVE_SECONDS:
-            try:
-                open_session(dsn, SERVER).close()
-            except psycopg.Error as error:
-                first = (str(error).strip().splitlines() or ["no reason given"])[0]
-                raise Unreachable(
-                    f"{SERVER} takes no connections any more; the migration was given up: {first}",
-                    next_command="rubyops doctor",
-                ) from error
+            _refuse_silent(dsn)
             asked[0] = time.monotonic()
 
     return look
+
+
+def _refuse_silent(dsn: str) -> None:
+    """Raise `Unreachable` when the server takes no connection."""
+    try:
+        open_session(dsn, SERVER).close()
+    except psycopg.Error as error:
+        lost = f"{SERVER} takes no connections any more; the migration was given up"
+        raise Unreachable(f"{lost}: {first_line(error)}", next_command="rubyops doctor") from error
 
 
 @contextmanager
