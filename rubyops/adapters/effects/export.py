@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 from psycopg import sql as composed
+from psycopg.abc import Buffer
 
 import sql
 from rubyops.adapters.access import Access
@@ -48,14 +49,17 @@ def export_tables(
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         link.rows("fence_hold", token=identity.token)
-        left = [str(folder) for folder in (unfinished, final) if folder.exists()]
-        told = "no file of it was left. Make room and repeat."
-        if left:
-            told = f"{' and '.join(left)} could not be removed. Remove that, then repeat."
-        reason = error.strerror or error
-        raise RubyopsError(f"the export to {final} failed ({reason}); {told}") from error
+        raise _failure(error, unfinished, final) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _failure(error: OSError, unfinished: Path, final: Path) -> RubyopsError:
+    left = [str(folder) for folder in (unfinished, final) if folder.exists()]
+    told = "no file of it was left. Make room and repeat."
+    if left:
+        told = f"{' and '.join(left)} could not be removed. Remove that, then repeat."
+    return RubyopsError(f"the export to {final} failed ({error.strerror or error}); {told}")
 
 
 def _write(
@@ -134,16 +138,23 @@ def _copy(
     statement = composed.SQL(sql.query("ops_export_table").rstrip(";")).format(
         table=composed.Identifier(SCHEMA, table)
     )
-    digest, size = hashlib.sha256(), 0
     with connection.cursor() as cursor:
-        with path.open("xb") as file, cursor.copy(statement) as copy:
-            for block in copy:
-                file.write(block)
-                digest.update(block)
-                size += len(block)
-            file.flush()
-            os.fsync(file.fileno())
-        return {"rows": cursor.rowcount, "bytes": size, "sha256": digest.hexdigest()}
+        with cursor.copy(statement) as copy:
+            written = _write_blocks(path, copy)
+        return {"rows": cursor.rowcount, **written}
+
+
+def _write_blocks(path: Path, blocks: Iterable[Buffer]) -> dict[str, object]:
+    """Write a new file and wait until it is on the disk; return its bytes and sha256."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("xb") as file:
+        for block in blocks:
+            file.write(block)
+            digest.update(block)
+            size += len(block)
+        file.flush()
+        os.fsync(file.fileno())
+    return {"bytes": size, "sha256": digest.hexdigest()}
 
 
 @dataclass(frozen=True)

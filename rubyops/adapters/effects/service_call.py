@@ -37,18 +37,12 @@ class ServiceCalls:
         Each try has the same request id, so the service replays the answer of an earlier try.
         `before_each` is called before each try and may raise.
         """
-        headers = {
-            **self._client.operator_headers(effect.brand_id),
-            REQUEST_ID_HEADER: str(uuid5(NAMESPACE_URL, identity.effect_id)),
-            FENCE_HEADER: str(identity.token),
-        }
-        sent = (effect.process, effect.method, effect.path, headers, encode(effect.body))
         unanswered: list[HttpAnswer] = []
 
         def attempt() -> HttpAnswer:
             try:
                 before_each()
-                answer = not_overtaken(self._client.send(*sent), identity)
+                answer = self._send(identity, effect)
             except LockLost as lost:
                 if not unanswered:
                     raise
@@ -56,18 +50,31 @@ class ServiceCalls:
             unanswered.append(answer)
             return answer
 
-        patient = Retrying(
-            retry=retry_if_result(_is_passing),
-            stop=stop_after_attempt(CALL_ATTEMPTS),
-            wait=wait_exponential(0.2, max=2),
-            retry_error_callback=_last_answer,
-        )
-        return patient(attempt)
+        return _patient()(attempt)
+
+    def _send(self, identity: EffectIdentity, effect: CallService) -> HttpAnswer:
+        headers = {
+            **self._client.operator_headers(effect.brand_id),
+            REQUEST_ID_HEADER: str(uuid5(NAMESPACE_URL, identity.effect_id)),
+            FENCE_HEADER: str(identity.token),
+        }
+        body = encode(effect.body)
+        answer = self._client.send(effect.process, effect.method, effect.path, headers, body)
+        return not_overtaken(answer, identity)
 
 
 def connect(access: Access) -> ServiceCallPort:
     """Build the service call port."""
     return ServiceCalls(access.client)
+
+
+def _patient() -> Retrying:
+    return Retrying(
+        retry=retry_if_result(_is_passing),
+        stop=stop_after_attempt(CALL_ATTEMPTS),
+        wait=wait_exponential(0.2, max=2),
+        retry_error_callback=_last_answer,
+    )
 
 
 def _unknown(call: str, lost: LockLost) -> OutcomeUnknown:

@@ -39,13 +39,13 @@ class TopologyMoves:
             limit=limit,
         )
         row = self.platform.one("topology_move_run", run_id=identity.run_id)
-        money: tuple[Row, ...] = ()
-        if row["finished"]:
-            moved_by = undoes or identity.run_id
-            money = tuple(self.platform.rows("topology_move_money", run_id=moved_by))
+        money = self._money(undoes or identity.run_id) if row["finished"] else ()
         return MoveCount(
             row["scanned"], row["players"], row["legs"], row["referring"], row["finished"], money
         )
+
+    def _money(self, moved_by: str) -> tuple[Row, ...]:
+        return tuple(self.platform.rows("topology_move_money", run_id=moved_by))
 
 
 def connect(access: Access) -> TopologyMovePort:
