@@ -10,6 +10,7 @@ from rubyops.model.recorded import UNKNOWN_COMMIT
 
 GIT_SECONDS_MAX = 10
 WHOLE_BYTES_MAX = 8_000_000
+DIFF = ("diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color")
 # Tags of `git ls-files -v`. `?` marks an untracked file. `S` and lowercase letters mark tracked
 # files whose changes git was told to ignore.
 _UNTRACKED, _HIDDEN = b"?", b"S"
@@ -37,9 +38,7 @@ def name_commit(folder: Path, state: Path | None = None) -> str:
     if head is None:
         return UNKNOWN_COMMIT
     try:
-        diff = _git(
-            folder, "diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color"
-        )
+        diff = _git(folder, *DIFF)
         unseen = [name for name in _unseen(folder) if not _is_state(folder, name, state)]
     except (OSError, subprocess.SubprocessError):
         return UNKNOWN_COMMIT
@@ -72,18 +71,21 @@ def _is_state(folder: Path, name: bytes, state: Path | None) -> bool:
 
 def _digest(path: Path) -> bytes:
     try:
-        found = path.lstat()
-        if stat.S_ISLNK(found.st_mode):
-            content = os.fsencode(os.readlink(path))
-        elif stat.S_ISREG(found.st_mode) and found.st_size <= WHOLE_BYTES_MAX:
-            content = path.read_bytes()
-        else:
-            # Every rubyops command computes this digest, so it must be quick. Large and special
-            # files are not code. For them mode, size and time are enough to notice a change.
-            content = f"{found.st_mode} {found.st_size} {found.st_mtime_ns}".encode()
+        content = _content(path)
     except OSError as error:
         content = type(error).__name__.encode()
     return hashlib.sha256(content).digest()
+
+
+def _content(path: Path) -> bytes:
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        return os.fsencode(os.readlink(path))
+    if stat.S_ISREG(found.st_mode) and found.st_size <= WHOLE_BYTES_MAX:
+        return path.read_bytes()
+    # Every rubyops command computes this digest, so it must be quick. Large and special files are
+    # not code. For them mode, size and time are enough to notice a change.
+    return f"{found.st_mode} {found.st_size} {found.st_mtime_ns}".encode()
 
 
 def _git(folder: Path, *words: str) -> bytes:

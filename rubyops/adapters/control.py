@@ -1,6 +1,7 @@
 """Lock, freeze, journal anchors and verifications, as stored in the database `control`."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from rubyops.adapters.database import Link
@@ -87,21 +88,24 @@ class ControlDatabase:
 
         The lock must be free or expired, or its holder must have died on this machine.
         """
-        held = self.lock()
-        dead = held.token if held is not None and held.gone else NO_TOKEN
-        taken = self._link.rows(
-            "control_lock_take",
-            run_id=run_id,
-            holder=json.dumps(asdict(holder)),
-            lease_seconds=LEASE_SECONDS,
-            dead_token=dead,
-        )
+        taken = self._take(run_id, holder)
         if taken:
             return int(taken[0]["token"])
         present = self.lock()
         if present is None:
             return self.acquire(run_id, holder)
         raise _held(present)
+
+    def _take(self, run_id: str, holder: Holder) -> list[Row]:
+        held = self.lock()
+        dead = held.token if held is not None and held.gone else NO_TOKEN
+        return self._link.rows(
+            "control_lock_take",
+            run_id=run_id,
+            holder=json.dumps(asdict(holder)),
+            lease_seconds=LEASE_SECONDS,
+            dead_token=dead,
+        )
 
     def renew(self, run_id: str, token: int) -> None:
         """Renew the lease. Raises `LockLost` when this run does not hold the lock any more."""
@@ -159,11 +163,15 @@ class ControlDatabase:
             return
         begun = self._link.rows("control_begun_state", run_id=identity.run_id, kind=kind)
         changed = differences(begun[0]["state"], state) if begun else ["it was never begun"]
-        raise CheckFailed(
-            f"{kind} is not recorded: the platform changed while it was verified "
-            f"({'; '.join(changed)})",
-            details={"changed": changed},
-        )
+        raise _changed_meanwhile(kind, changed)
+
+
+def _changed_meanwhile(kind: str, changed: Sequence[str]) -> CheckFailed:
+    return CheckFailed(
+        f"{kind} is not recorded: the platform changed while it was verified "
+        f"({'; '.join(changed)})",
+        details={"changed": changed},
+    )
 
 
 def _held(lock: LockState) -> LockHeld:

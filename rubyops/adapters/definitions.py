@@ -4,7 +4,7 @@ The caller opens the transaction. Definitions are replaced in place, so that pre
 running commands keep working. Definitions that the checkout does not have are dropped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -35,8 +35,8 @@ def apply(connection: Connection, which: Database, *, whole: bool) -> tuple[str,
     default rights.
     """
     connection.execute(sql.query("definitions_begin"))
-    wanted, found = definitions.digests(which), _applied(connection)
-    stale = [kind for kind in KINDS if whole or found.get(kind) != wanted[kind]]
+    wanted = definitions.digests(which)
+    stale = KINDS if whole else _stale(connection, wanted)
     if not stale:
         return ()
 
@@ -59,8 +59,9 @@ def forget(connection: Connection) -> None:
     connection.execute(sql.query("definitions_forget"))
 
 
-def _applied(connection: Connection) -> dict[str, str]:
-    return dict(connection.execute(sql.query("facts_definitions")).fetchall())
+def _stale(connection: Connection, wanted: Mapping[str, str]) -> Sequence[str]:
+    applied = dict(connection.execute(sql.query("facts_definitions")).fetchall())
+    return [kind for kind in KINDS if applied.get(kind) != wanted[kind]]
 
 
 def _replace(connection: Connection, which: Database, kinds: Sequence[str]) -> None:

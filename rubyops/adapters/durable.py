@@ -3,7 +3,7 @@
 import contextlib
 import os
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import msgspec
 
@@ -22,9 +22,7 @@ def replace_state(path: Path, text: str) -> None:
         unfinished.unlink(missing_ok=True)
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            _write_synced(file, text)
         unfinished.replace(path)
         sync_folder(path.parent)
     except OSError as error:
@@ -53,9 +51,13 @@ def read_state(path: Path, shape: type[T], remedy: str) -> T | None:
 def write_new(path: Path, text: str) -> None:
     """Write a file that must not exist yet, and return when its bytes are on the disk."""
     with path.open("x", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+        _write_synced(file, text)
+
+
+def _write_synced(file: TextIO, text: str) -> None:
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ One time limit covers connecting, sending and the whole answer, also when the an
 
 import json
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rubyops.adapters.bounded import DOUBT_SECONDS, Hook, Patience, Watch, within
@@ -97,31 +97,38 @@ class GetClient:
     ) -> HttpAnswer:
         import httpx
 
-        hook = self.while_waiting if method == "GET" else None
-        watch = Watch(seconds, _Late, hook)
-        # httpx limits each part of a call, the watch limits the whole call. This limit of httpx
-        # only ends a thread that the watch has abandoned.
-        limit = self._seconds + 1
-        client = self._client or httpx.Client(timeout=limit, trust_env=False, verify=trust(url))
-        if self._client is None:
-            weakref.finalize(self, client.close)  # for callers that do not close
-        self._client = client
+        client = self._client or self._connected(url)
         request = client.build_request(method, url, headers=dict(headers), content=raw)
+        watch = Watch(seconds, _Late, self.while_waiting if method == "GET" else None)
         try:
             answer = within(watch, lambda: _whole(client, request, watch), lambda _: client.close())
         except httpx.HTTPError as error:
             patience.doubts = isinstance(error, httpx.TimeoutException)
             return HttpAnswer(0, None, f"{type(error).__name__}: {error}")
         except _Late:
-            self._client = None  # the abandoned thread still uses and closes it
-            patience.doubts = True
+            self._abandon(patience)
             return HttpAnswer(0, None, f"no whole answer within {seconds:g} s")
         except BaseException:
-            self._client = None
-            patience.doubts = True  # the hook runs only in a call that waits
+            self._abandon(patience)
             raise
         patience.doubts = False
         return answer
+
+    def _connected(self, url: str) -> "httpx.Client":
+        import httpx
+
+        # httpx limits each part of a call, the watch limits the whole call. This limit of httpx
+        # only ends a thread that the watch has abandoned.
+        limit = self._seconds + 1
+        self._client = httpx.Client(timeout=limit, trust_env=False, verify=trust(url))
+        # Close the client when a caller drops this object.
+        weakref.finalize(self, self._client.close)
+        return self._client
+
+    def _abandon(self, patience: Patience) -> None:
+        """Leave the client to the thread of a call that took too long, which closes it."""
+        self._client = None
+        patience.doubts = True
 
 
 class CallClient(GetClient):
@@ -168,19 +175,22 @@ def encode(body: Mapping[str, object] | None) -> bytes | None:
 
 
 def _whole(client: "httpx.Client", request: "httpx.Request", watch: Watch) -> HttpAnswer:
-    import httpx
-
     answer = client.send(request, stream=True)
     try:
-        blocks = []
-        for block in answer.iter_bytes():
-            blocks.append(block)
-            if watch.left == 0:
-                raise httpx.ReadTimeout(f"no whole answer within {watch.seconds:g} s")
+        body = b"".join(_blocks(answer, watch))
     finally:
         answer.close()
-    text = b"".join(blocks).decode(answer.encoding or "utf-8", "replace")
+    text = body.decode(answer.encoding or "utf-8", "replace")
     return HttpAnswer(answer.status_code, _decoded(text))
+
+
+def _blocks(answer: "httpx.Response", watch: Watch) -> Iterator[bytes]:
+    import httpx
+
+    for block in answer.iter_bytes():
+        yield block
+        if watch.left == 0:
+            raise httpx.ReadTimeout(f"no whole answer within {watch.seconds:g} s")
 
 
 def _decoded(text: str) -> Any:

@@ -20,13 +20,8 @@ class JournalFile:
         Raises `JournalUnwritable`, or `LockHeld` when another process has it open.
         """
         self._path = path
-        flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._descriptor = os.open(path, flags, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if create:
-                sync_folder(path.parent)
+            self._descriptor = _opened(path, create=create)
         except BlockingIOError:
             raise LockHeld(
                 f"run {path.stem} is being carried out by another process; nothing was changed",
@@ -147,22 +142,33 @@ class JournalFolder:
         return self._folder / (run_id + SUFFIX)
 
 
+def _opened(path: Path, *, create: bool) -> int:
+    """Return a descriptor of the journal, which this process has locked."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, flags, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if create:
+        sync_folder(path.parent)
+    return descriptor
+
+
 def _refuse_shared(path: Path, found: os.stat_result) -> None:
     """Raise `JournalUnreadable` unless the journal is an ordinary file with one name.
 
     Through a link, two run ids could share one journal.
     """
     if not stat.S_ISREG(found.st_mode):
-        kind = (
-            "a symbolic link"
-            if stat.S_ISLNK(found.st_mode)
-            else "a folder"
-            if stat.S_ISDIR(found.st_mode)
-            else "no ordinary file"
-        )
+        kind = _kind(found.st_mode)
         raise JournalUnreadable(f"the journal {path} is {kind}; one file stands for one run")
     if found.st_nlink > 1:
         raise JournalUnreadable(
             f"the journal {path} has {found.st_nlink} names (hard links); "
             "one file stands for one run"
         )
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    return "a folder" if stat.S_ISDIR(mode) else "no ordinary file"

@@ -31,16 +31,14 @@ class Reader:
         self._results = results
         self._client = GetClient(driver)
         self._streams = StreamReader(lambda: driver.redis_url(ROLE))
-        where: dict[Database, str] = {
-            "platform": f"the database of {facts.name}",
-            "control": f"the control database of {facts.name}",
-        }
         self._links: dict[Database, Link] = {
-            name: Link(
-                partial(driver.dsn, ROLE, name), words, read_only=True, patience=patience[name]
-            )
-            for name, words in where.items()
+            "platform": self._link("platform", f"the database of {facts.name}", patience),
+            "control": self._link("control", f"the control database of {facts.name}", patience),
         }
+
+    def _link(self, name: Database, where: str, patience: Mapping[Database, Patience]) -> Link:
+        dsn = partial(self._driver.dsn, ROLE, name)
+        return Link(dsn, where, read_only=True, patience=patience[name])
 
     def listen(self, while_waiting: Hook) -> None:
         """Call `while_waiting` during every wait of a read; it may raise to end the read."""

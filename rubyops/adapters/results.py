@@ -66,8 +66,6 @@ class SealedResults:
         except (ValueError, RecursionError):
             return _doubt(path, "it is no JSON")
         why = self._why_not(row, suite)
-        if why is None and row.get("ended") is False:
-            why = f"the run that began at {row['recorded_at']} did not come to an end"
         return Evidence(row) if why is None else _doubt(path, why)
 
     def begun_at(self, suite: str) -> str | None:
@@ -84,15 +82,7 @@ class SealedResults:
         Raises `Refused` and records nothing when git does not tell the commit, or when files have
         changed since the start.
         """
-        if self._commit == UNKNOWN_COMMIT:
-            raise Refused(
-                "git does not tell the commit of this checkout, so its result is not kept"
-            )
-        if self._stamp is not None and self._stamp() != (self._commit, self._code):
-            raise Refused(
-                "files of this checkout changed while its tests ran, so their result is of no "
-                "commit and is not kept"
-            )
+        self._refuse_no_commit()
         row: Row = {
             **figures,
             **self.stamped,
@@ -102,6 +92,18 @@ class SealedResults:
             "python": platform.python_version(),
         }
         return self._write(self._path(suite), self.seal(row))
+
+    def _refuse_no_commit(self) -> None:
+        """Raise `Refused` when a result would not belong to exactly one commit."""
+        if self._commit == UNKNOWN_COMMIT:
+            raise Refused(
+                "git does not tell the commit of this checkout, so its result is not kept"
+            )
+        if self._stamp is not None and self._stamp() != (self._commit, self._code):
+            raise Refused(
+                "files of this checkout changed while its tests ran, so their result is of no "
+                "commit and is not kept"
+            )
 
     def seal(self, row: Row) -> Row:
         """Return the row with its seal. The first call creates the key."""
@@ -122,6 +124,7 @@ class SealedResults:
         return hmac.compare_digest(claimed, _seal(self._key(), content).encode())
 
     def _why_not(self, row: Any, suite: str) -> str | None:
+        """Return why a row is not trusted as the result of a suite, None when it is trusted."""
         try:
             if not self.is_sealed(row):
                 return "it does not carry the seal of a result that was recorded here"
@@ -129,15 +132,16 @@ class SealedResults:
             return error.message
         if not all(isinstance(row.get(name), str) for name in RESULT_FIELDS):
             return "it carries the seal and is no result"
-        late = datetime.fromisoformat(row["recorded_at"]) > datetime.now(UTC) + CLOCKS_DIFFER_MAX
-        commit, recorded = short_commit(row["commit"]), row["recorded_at"]
-        doubts = (
-            (row["commit"] != self._commit, f"it is the result of commit {commit}"),
-            (row["code"] != self._code, "it is the result of other files of the platform"),
-            (row["suite"] != suite, f"it is the result of the suite {row['suite']!r}"),
-            (late, f"it was recorded at {recorded}, which is yet to come"),
-        )
-        return next((doubt for holds, doubt in doubts if holds), None)
+        return self._of_another_run(row, suite) or _out_of_time(row)
+
+    def _of_another_run(self, row: Row, suite: str) -> str | None:
+        if row["commit"] != self._commit:
+            return f"it is the result of commit {short_commit(row['commit'])}"
+        if row["code"] != self._code:
+            return "it is the result of other files of the platform"
+        if row["suite"] != suite:
+            return f"it is the result of the suite {row['suite']!r}"
+        return None
 
     def _path(self, suite: str) -> Path:
         return self._home / self._commit / f"{quote(suite, safe='')}.json"
@@ -173,12 +177,7 @@ class SealedResults:
     def _make_key(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{secrets.token_hex(4)}")
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(descriptor, secrets.token_bytes(KEY_BYTES))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _write_key(unfinished)
         try:
             # Unlike a rename, a link does not replace a key that another process has just made.
             os.link(unfinished, path)
@@ -188,9 +187,27 @@ class SealedResults:
             unfinished.unlink()
 
 
+def _out_of_time(row: Row) -> str | None:
+    recorded = row["recorded_at"]
+    if datetime.fromisoformat(recorded) > datetime.now(UTC) + CLOCKS_DIFFER_MAX:
+        return f"it was recorded at {recorded}, which is yet to come"
+    if row.get("ended") is False:
+        return f"the run that began at {recorded} did not come to an end"
+    return None
+
+
 def _seal(key: bytes, row: Row) -> str:
     canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
     return hmac.new(key, canonical.encode(), hashlib.sha256).hexdigest()
+
+
+def _write_key(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, secrets.token_bytes(KEY_BYTES))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _doubt(path: Path, why: str) -> Evidence:

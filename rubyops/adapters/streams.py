@@ -65,11 +65,8 @@ class StreamReader:
         """
         import redis
 
-        client = self._client or redis_client(self._url(), self._seconds)
-        self._client = client
-        watch = Watch(self._patience.seconds(self._seconds), _late, self.while_waiting)
         try:
-            found = within(watch, lambda: _groups(client), lambda _: client.close())
+            found = self._read_groups()
         except redis.RedisError as error:
             self._patience.doubts = isinstance(error, redis.TimeoutError)
             raise Unreachable(
@@ -81,6 +78,12 @@ class StreamReader:
             raise
         self._patience.doubts = False
         return found
+
+    def _read_groups(self) -> list[Row]:
+        client = self._client or redis_client(self._url(), self._seconds)
+        self._client = client
+        watch = Watch(self._patience.seconds(self._seconds), _late, self.while_waiting)
+        return within(watch, lambda: _groups(client), lambda _: client.close())
 
 
 def _late(seconds: float) -> Exception:
