@@ -95,20 +95,8 @@ class CanaryActor:
         freeze, because the wallet then refuses calls of a run whose fencing token was overtaken.
         """
         player_id = self.derived_id(f"player/{label}")
-        body = {
-            "brand_id": CANARY_BRAND,
-            "player_id": player_id,
-            "currency": currency,
-            "canary": True,
-        }
-        answer = self.as_operator(
-            PLAYER_SERVICE,
-            "POST",
-            "/internal/players",
-            body,
-            key=f"create/{label}",
-            brand_id=CANARY_BRAND,
-        )
+        asked = {"player_id": player_id, "currency": currency}
+        answer = self._create_player(asked, key=f"create/{label}")
         if answer.status not in (200, 201):
             raise CheckFailed(
                 f"{self._flow}: no canary player: player_service answered {answer.status} "
@@ -117,6 +105,10 @@ class CanaryActor:
         return CanaryPlayer(
             CANARY_BRAND, player_id, currency, answer.body["session"], self._pass(player_id)
         )
+
+    def _create_player(self, asked: Mapping[str, object], *, key: str) -> HttpAnswer:
+        path, body = "/internal/players", {"brand_id": CANARY_BRAND, **asked, "canary": True}
+        return self.as_operator(PLAYER_SERVICE, "POST", path, body, key=key, brand_id=CANARY_BRAND)
 
     def as_player(
         self,
@@ -132,12 +124,8 @@ class CanaryActor:
             "Authorization": f"Bearer {player.session}",
             BRAND_HEADER: player.brand_id,
             **_canary(player),
+            **self._repeatable(key),
         }
-        if key is not None:
-            headers |= {
-                IDEMPOTENCY_KEY_HEADER: self.derived_id(key),
-                REQUEST_ID_HEADER: self.derived_id(key),
-            }
         return self._judged(self._client.send(GATEWAY, method, path, headers, encode(body)))
 
     def as_provider(
@@ -153,15 +141,13 @@ class CanaryActor:
         if provider not in PROVIDERS:
             raise UsageError(f"there is no provider {provider!r} (known: {', '.join(PROVIDERS)})")
         raw = encode(body) or b""
+        request_id, brand_id = self.derived_id(key), player.brand_id
         secret = self._driver.secret(PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
-        request_id = self.derived_id(key)
         headers = {
             PROVIDER_HEADER: provider,
-            PROVIDER_SIGNATURE_HEADER: provider_signature(
-                secret, path, player.brand_id, request_id, raw
-            ),
+            PROVIDER_SIGNATURE_HEADER: provider_signature(secret, path, brand_id, request_id, raw),
             REQUEST_ID_HEADER: request_id,
-            BRAND_HEADER: player.brand_id,
+            BRAND_HEADER: brand_id,
             **_canary(player),
         }
         return self._judged(self._client.send(GATEWAY, "POST", path, headers, raw))
@@ -176,11 +162,10 @@ class CanaryActor:
         player: CanaryPlayer | None = None,
     ) -> HttpAnswer:
         """Call admin_service with the back office's bearer token."""
-        headers = {"Authorization": f"Bearer {self._driver.secret(ADMIN_TOKEN).reveal()}"}
-        headers |= self._ids(key, player.brand_id if player else None) | (
-            _canary(player) if player else {}
-        )
-        headers |= {} if key is None else {IDEMPOTENCY_KEY_HEADER: self.derived_id(key)}
+        token = self._driver.secret(ADMIN_TOKEN).reveal()
+        headers = {"Authorization": f"Bearer {token}", **self._repeatable(key)}
+        if player is not None:
+            headers |= {BRAND_HEADER: player.brand_id, **_canary(player)}
         return self._judged(self._client.send(ADMIN_SERVICE, method, path, headers, encode(body)))
 
     def as_operator(
@@ -196,7 +181,7 @@ class CanaryActor:
         """Call an internal route as the operator."""
         headers = {
             **self._client.operator_headers(brand_id),
-            **self._ids(key, None),
+            **self._request_id(key),
             FENCE_HEADER: str(self._identity.token),
         }
         return self._judged(self._client.send(process, method, path, headers, encode(body)))
@@ -219,9 +204,14 @@ class CanaryActor:
         """Log in as the role, try each statement, and roll each one back."""
         return attempt_as(role, self._driver.dsn(role, "platform"), attempts)
 
-    def _ids(self, key: str | None, brand_id: str | None) -> dict[str, str]:
-        named = {REQUEST_ID_HEADER: self.derived_id(key)} if key is not None else {}
-        return named | ({BRAND_HEADER: brand_id} if brand_id else {})
+    def _request_id(self, key: str | None) -> dict[str, str]:
+        return {} if key is None else {REQUEST_ID_HEADER: self.derived_id(key)}
+
+    def _repeatable(self, key: str | None) -> dict[str, str]:
+        """Return the headers by which the service recognises a retry, empty without a key."""
+        if key is None:
+            return {}
+        return {IDEMPOTENCY_KEY_HEADER: self.derived_id(key), **self._request_id(key)}
 
     def _pass(self, player_id: str) -> str:
         token = secrets.token_urlsafe(24)

@@ -74,17 +74,11 @@ class PytestSuites:
     def _pytest(
         self, files: Sequence[str], report: Path, output: Path, while_waiting: Callable[[], None]
     ) -> str:
-        workers = str(min(WORKERS_MAX, os.cpu_count() or 1))
-        plugins = ["-p", "no:cacheprovider", "-p", PLUGIN]
-        reporting = ["-o", "junit_family=xunit1", f"--junitxml={report}"]
-        spread = ["--dist", "loadfile", "-n", workers]
-        options = ["-q", *plugins, *spread, *reporting]
-        command = [sys.executable, "-m", "pytest", *options, *files]
         with output.open("wb") as sink:
             # In a session of their own the tests do not get Ctrl-C. The engine gets it and then
             # interrupts the tests, so that they can stop their servers.
             tests = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "pytest", *_options(report), *files],
                 cwd=self._checkout,
                 env=clean_environ(),
                 stdin=subprocess.DEVNULL,
@@ -97,6 +91,14 @@ class PytestSuites:
         finally:
             _stop(tests)
         return output.read_text(encoding="utf-8", errors="replace")[-2000:]
+
+
+def _options(report: Path) -> list[str]:
+    workers = str(min(WORKERS_MAX, os.cpu_count() or 1))
+    plugins = ["-p", "no:cacheprovider", "-p", PLUGIN]
+    spread = ["--dist", "loadfile", "-n", workers]
+    reporting = ["-o", "junit_family=xunit1", f"--junitxml={report}"]
+    return ["-q", *plugins, *spread, *reporting]
 
 
 def clean_environ() -> dict[str, str]:
@@ -142,10 +144,13 @@ def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[
     for case in ElementTree.parse(report).iter("testcase"):
         file = _file_of(case, by_module)
         if file is not None:
-            outcome, reason = _outcome(case)
-            row = {"outcome": outcome, "name": case.get("name", ""), "reason": reason}
-            cases.setdefault(file, []).append(row)
+            cases.setdefault(file, []).append(_row(case))
     return cases
+
+
+def _row(case: ElementTree.Element) -> Row:
+    outcome, reason = _outcome(case)
+    return {"outcome": outcome, "name": case.get("name", ""), "reason": reason}
 
 
 def _file_of(case: ElementTree.Element, by_module: Mapping[str, str]) -> str | None:
@@ -161,7 +166,7 @@ def _file_of(case: ElementTree.Element, by_module: Mapping[str, str]) -> str | N
 
 def _outcome(case: ElementTree.Element) -> tuple[str, str]:
     """Return (outcome, reason of a skip). `not run` is a test whose body was never run."""
-    if case.find("failure") is not None or case.find("error") is not None:
+    if has_failed(case):
         return "failed", ""
     skipped = case.find("skipped")
     if skipped is not None:
@@ -170,21 +175,30 @@ def _outcome(case: ElementTree.Element) -> tuple[str, str]:
     return "passed" if called else "not run", ""
 
 
+def has_failed(case: ElementTree.Element) -> bool:
+    """Whether a test case of a JUnit report has a failure or an error."""
+    return case.find("failure") is not None or case.find("error") is not None
+
+
 def _figures(files: Sequence[str], cases: Mapping[str, list[Row]], there: Sequence[str]) -> Row:
     found = [(file, case) for file in files for case in cases.get(file, [])]
     failures = [f"{file} is missing" for file in files if file not in there]
-    failures += [
-        f"{file} has no test that passed"
-        for file in there
-        if file in files and not _any_passed(cases.get(file, []))
-    ]
-    failures += [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "failed"]
-    failures += [
-        f"{file}::{case['name']} was not run"
-        for file, case in found
-        if case["outcome"] == "not run"
-    ]
+    failures += [f"{file} has no test that passed" for file in _idle_files(files, cases, there)]
+    failures += _named(found, "failed", "")
+    failures += _named(found, "not run", " was not run")
     return {**count_outcomes(found), "failures": failures[:FAILURES_NAMED_MAX]}
+
+
+def _idle_files(
+    files: Sequence[str], cases: Mapping[str, list[Row]], there: Sequence[str]
+) -> list[str]:
+    """Return the existing files in which no test passed."""
+    mine = [file for file in there if file in files]
+    return [file for file in mine if not _any_passed(cases.get(file, []))]
+
+
+def _named(found: Sequence[tuple[str, Row]], outcome: str, words: str) -> list[str]:
+    return [f"{file}::{case['name']}{words}" for file, case in found if case["outcome"] == outcome]
 
 
 def count_outcomes(found: Sequence[tuple[str, Row]]) -> dict[str, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from rubyops.adapters.results import SealedResults
-from rubyops.adapters.suites import clean_environ, count_outcomes, read_cases
+from rubyops.adapters.suites import clean_environ, count_outcomes, has_failed, read_cases
 from rubyops.errors import Refused
 from rubyops.model.recorded import TESTS
 from rubyops.ports import Row
@@ -27,6 +27,7 @@ FAILED_KEPT_MAX = 20
 DECLARED_SKIP = "embedded_only: "
 _COUNTED = re.compile(r"^(\S.*\.py): (\d+)$", re.MULTILINE)
 _ROUNDING = timedelta(seconds=2)
+Cases = Mapping[str, Sequence[Row]]  # the tests of each file
 
 
 def begin(results: SealedResults, note: Path) -> None:
@@ -71,14 +72,7 @@ def fail(results: SealedResults, note: Path, parts: Sequence[str], reports: Sequ
 
 
 def _begun(results: SealedResults, note: Path) -> datetime:
-    try:
-        row = json.loads(note.read_bytes())
-    except (OSError, ValueError) as error:
-        raise Refused(
-            f"{note} does not tell when the tests began ({type(error).__name__}); {BY_HAND}"
-        ) from None
-    if not results.is_sealed(row) or "begun_at" not in row:
-        raise Refused(f"{note} was not written by the test command when it began; {BY_HAND}")
+    row = _read_note(results, note)
     if any(row.get(name) != value for name, value in results.stamped.items()):
         raise Refused(
             "files of this checkout changed while its tests ran, so their result is of no commit "
@@ -92,18 +86,21 @@ def _begun(results: SealedResults, note: Path) -> datetime:
     return datetime.fromisoformat(row["begun_at"])
 
 
+def _read_note(results: SealedResults, note: Path) -> Row:
+    try:
+        row: Row = json.loads(note.read_bytes())
+    except (OSError, ValueError) as error:
+        raise Refused(
+            f"{note} does not tell when the tests began ({type(error).__name__}); {BY_HAND}"
+        ) from None
+    if not results.is_sealed(row) or "begun_at" not in row:
+        raise Refused(f"{note} was not written by the test command when it began; {BY_HAND}")
+    return row
+
+
 def _collected(checkout: Path) -> dict[str, int]:
     """Count the tests of each file that pytest collects without any selection."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        command,
-        cwd=checkout,
-        env=clean_environ(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=COLLECT_SECONDS_MAX,
-    )
+    done = _collect(checkout)
     found = {file: int(count) for file, count in _COUNTED.findall(done.stdout)}
     if done.returncode != 0 or not found:
         said = (done.stdout + done.stderr).strip()[-300:]
@@ -111,23 +108,25 @@ def _collected(checkout: Path) -> dict[str, int]:
     return found
 
 
+def _collect(checkout: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"],
+        cwd=checkout,
+        env=clean_environ(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=COLLECT_SECONDS_MAX,
+    )
+
+
 def _counted(report: Path, wanted: Mapping[str, int], begun_at: datetime) -> dict[str, int]:
-    try:
-        if datetime.fromtimestamp(report.stat().st_mtime, UTC) < begun_at - _ROUNDING:
-            raise Refused(f"the report {report.name} is older than this run of the tests")
-        cases = read_cases(report, list(wanted), "")
-    except (OSError, ElementTree.ParseError) as error:
-        raise Refused(f"the report {report.name} cannot be read: {error}") from None
+    cases = _read_report(report, list(wanted), begun_at)
+    _refuse_partial(report, cases, wanted)
     found = [(file, case) for file, of_file in cases.items() for case in of_file]
+    _refuse_idle(report, found)
+    _refuse_undeclared_skips(report, found)
     counts = count_outcomes(found)
-    missing = [file for file, count in wanted.items() if len(cases.get(file, [])) < count]
-    if missing:
-        ran = len(cases.get(missing[0], []))
-        raise Refused(
-            f"the report {report.name} is of a part: {missing[0]} has {wanted[missing[0]]} tests, "
-            f"{ran} of them ran ({len(missing)} files like that)"
-        )
-    _refuse_unproved(report, found)
     if counts["failed"] or not counts["passed"]:
         raise Refused(
             f"the report {report.name} tells of {counts['failed']} failed and {counts['passed']} "
@@ -136,14 +135,38 @@ def _counted(report: Path, wanted: Mapping[str, int], begun_at: datetime) -> dic
     return counts
 
 
-def _refuse_unproved(report: Path, found: Sequence[tuple[str, Row]]) -> None:
-    """Raise `Refused` for a test that was never run, or skipped without a declared reason."""
+def _read_report(report: Path, files: Sequence[str], begun_at: datetime) -> Cases:
+    try:
+        if datetime.fromtimestamp(report.stat().st_mtime, UTC) < begun_at - _ROUNDING:
+            raise Refused(f"the report {report.name} is older than this run of the tests")
+        return read_cases(report, files, "")
+    except (OSError, ElementTree.ParseError) as error:
+        raise Refused(f"the report {report.name} cannot be read: {error}") from None
+
+
+def _refuse_partial(report: Path, cases: Cases, wanted: Mapping[str, int]) -> None:
+    ran = {file: len(cases.get(file, [])) for file in wanted}
+    missing = [file for file, count in wanted.items() if ran[file] < count]
+    if missing:
+        file = missing[0]
+        raise Refused(
+            f"the report {report.name} is of a part: {file} has {wanted[file]} tests, "
+            f"{ran[file]} of them ran ({len(missing)} files like that)"
+        )
+
+
+def _refuse_idle(report: Path, found: Sequence[tuple[str, Row]]) -> None:
+    """Raise `Refused` for a test that was set up and never run."""
     idle = [f"{file}::{case['name']}" for file, case in found if case["outcome"] == "not run"]
     if idle:
         raise Refused(
             f"the report {report.name} tells of {len(idle)} tests that were not run: {idle[0]} "
             "was set up and never called"
         )
+
+
+def _refuse_undeclared_skips(report: Path, found: Sequence[tuple[str, Row]]) -> None:
+    """Raise `Refused` for a test that was skipped without a declared reason."""
     skipped = [(file, case) for file, case in found if case["outcome"] == "skipped"]
     hidden = [
         (file, case) for file, case in skipped if not case["reason"].startswith(DECLARED_SKIP)
@@ -162,7 +185,5 @@ def _failed_tests(report: Path) -> list[str]:
         cases = list(ElementTree.parse(report).iter("testcase"))
     except (OSError, ElementTree.ParseError):
         return []
-    failed = [
-        case for case in cases if case.find("failure") is not None or case.find("error") is not None
-    ]
+    failed = filter(has_failed, cases)
     return [f"{report.stem}: {case.get('classname')}::{case.get('name')}" for case in failed]
