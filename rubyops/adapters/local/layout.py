@@ -77,11 +77,7 @@ class Platform:
         """Return the programs of the environment's own servers; external servers have none."""
         programs = []
         if isinstance(self.postgres, Postgres):
-            command, user = tuple(self.postgres.command()), self.postgres.user
-            # SIGINT is PostgreSQL's fast shutdown: open sessions end, and all data is written.
-            programs.append(
-                Program(POSTGRES, POSTGRES, 10, command, POSTGRES_ENVIRONMENT, user, "INT")
-            )
+            programs.append(_postgres_program(self.postgres))
         if isinstance(self.valkey, Valkey):
             programs.append(Program(VALKEY, VALKEY, 20, tuple(self.valkey.command()), {}))
         return programs
@@ -106,13 +102,18 @@ class Platform:
             "CONTROL_DATABASE_URL": self._dsn(process, "control"),
             BRAND_ENFORCEMENT_VARIABLE: BRAND_ENFORCEMENT,
         }
+        return variables | self._own(process) | self._peers(copy) | self._secrets(process)
+
+    def _own(self, process: str) -> dict[str, str]:
+        """Return the variables that not every process has."""
+        own = {}
         if process in REDIS_USERS:
             password = self._reveal(keyring.redis_password(process))
-            variables["REDIS_URL"] = self.valkey.url(process, password)
+            own["REDIS_URL"] = self.valkey.url(process, password)
         if process == WALLET_SERVICE:
             anchors = self.environment.home / "exports" / "ledger-anchors.ndjson"
-            variables[ANCHOR_FILE_VARIABLE] = str(anchors)
-        return variables | self._peers(copy) | self._secrets(process)
+            own[ANCHOR_FILE_VARIABLE] = str(anchors)
+        return own
 
     def _peers(self, copy: int) -> dict[str, str]:
         """Return the URLs of the other processes: a copy calls the copies with its own number.
@@ -132,6 +133,12 @@ class Platform:
 
     def _reveal(self, name: str) -> str:
         return self.keys[name].reveal()
+
+
+def _postgres_program(server: Postgres) -> Program:
+    command = tuple(server.command())
+    # SIGINT is PostgreSQL's fast shutdown: open sessions end, and all data is written.
+    return Program(POSTGRES, POSTGRES, 10, command, POSTGRES_ENVIRONMENT, server.user, "INT")
 
 
 def dsn(postgres: PostgresServer, keys: Keyring, role: str, database: Database) -> Secret:

@@ -1,7 +1,7 @@
 """Waits until started processes answer. The wait ends early for a process that cannot start."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rubyops.adapters.bounded import Hook, Watch, within
@@ -41,11 +41,14 @@ def await_live(
             _refuse(supervisor, home, silent, pids)
         return not silent
 
-    if waiting.until(all_answer, LIVE_SECONDS, f"{len(urls)} copies to answer", POLL_SECONDS):
-        return
-    name = next(iter(silent))
+    if not waiting.until(all_answer, LIVE_SECONDS, f"{len(urls)} copies to answer", POLL_SECONDS):
+        raise _never_answered(home, list(silent))
+
+
+def _never_answered(home: Path, silent: Sequence[str]) -> TimedOut:
+    name = silent[0]
     told = f"The end of the log of {name}:\n{_tail(home, name)}"
-    raise TimedOut(f"{', '.join(silent)}: no answer within {LIVE_SECONDS:g} s. {told}")
+    return TimedOut(f"{', '.join(silent)}: no answer within {LIVE_SECONDS:g} s. {told}")
 
 
 def _refuse(
@@ -53,13 +56,19 @@ def _refuse(
 ) -> None:
     states = supervisor.states()
     for name, url in waiting.items():
+        state = states[name].state
         pids[name].add(states[name].pid)
-        if states[name].state in ("fatal", "stopped") or len(pids[name] - {0}) > STARTS_MAX:
+        if _is_given_up(state, pids[name]):
             raise Unreachable(
-                f"{name} keeps ending and does not answer on {url} ({states[name].state}). "
+                f"{name} keeps ending and does not answer on {url} ({state}). "
                 f"The end of its log:\n{_tail(home, name)}",
                 details={"copies": list(waiting)},
             )
+
+
+def _is_given_up(state: str, pids: set[int]) -> bool:
+    """Whether a program was stopped, or was started too often. A pid of 0 is no start."""
+    return state in ("fatal", "stopped") or len(pids - {0}) > STARTS_MAX
 
 
 class _Late(Exception):

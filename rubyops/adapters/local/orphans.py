@@ -88,10 +88,13 @@ def _servers(home: Path) -> Iterator[tuple[int, signal.Signals]]:
     postgres = pid_in(home / "postgres" / "postmaster.pid", str(home / "postgres"))
     if postgres is not None:
         yield postgres, signal.SIGINT
-    pid_file = home / "valkey" / "valkey.pid"
-    valkey = pid_in(pid_file, "valkey-server") or pid_in(pid_file, "redis-server")
+    valkey = _valkey(home / "valkey" / "valkey.pid")
     if valkey is not None:
         yield valkey, signal.SIGTERM
+
+
+def _valkey(pid_file: Path) -> int | None:
+    return pid_in(pid_file, "valkey-server") or pid_in(pid_file, "redis-server")
 
 
 def _processes(home: Path) -> Iterator[int]:

@@ -17,6 +17,7 @@ from rubyops.adapters.local.layout import (
 from rubyops.adapters.local.ports import PortBook
 from rubyops.adapters.local.servers import REDIS_USERS, SUPERUSER, Postgres, Valkey
 from rubyops.errors import RubyopsError
+from rubyops.model.environment import Environment
 
 FOLDERS = ("logs", "journal", "exports", "results")
 
@@ -26,8 +27,9 @@ def prepare(addresses: Addresses, find_running: Callable[[], Collection[str]]) -
 
     `find_running` returns the names of the programs that run; these keep their ports.
     """
+    environment = addresses.environment
     for folder in FOLDERS:
-        (addresses.environment.home / folder).mkdir(mode=0o700, exist_ok=True)
+        (environment.home / folder).mkdir(mode=0o700, exist_ok=True)
     keys = _complete_keys(addresses)
     book, running = addresses.ports(), find_running()
 
@@ -35,9 +37,15 @@ def prepare(addresses: Addresses, find_running: Callable[[], Collection[str]]) -
     redis = _prepare_redis(addresses, keys, book, running)
     addresses.locations.remember()
 
-    copies = [copy_name(*names) for names in layout.copy_names(addresses.environment)]
-    ports = {name: book.usable(name, ours=name in running) for name in copies}
-    return Platform(addresses.environment, keys, postgres, redis, ports, code_version())
+    ports = _copy_ports(environment, book, running)
+    return Platform(environment, keys, postgres, redis, ports, code_version())
+
+
+def _copy_ports(
+    environment: Environment, book: PortBook, running: Collection[str]
+) -> dict[str, int]:
+    names = [copy_name(*parts) for parts in layout.copy_names(environment)]
+    return {name: book.usable(name, ours=name in running) for name in names}
 
 
 def _complete_keys(addresses: Addresses) -> Keyring:

@@ -80,13 +80,16 @@ class ProcessKeeper:
         alive = orphans.alive(self._home)
         if not alive and (orphans.can_look() or not self._pid_file.exists()):
             return
-        name, pids = self._environment.name, ", ".join(map(str, alive))
-        living = f"{len(alive)} programs of it live (pids {pids})"
-        if not alive:
-            living = "it was not taken down"
+        name = self._environment.name
         raise Unreachable(
             f"The driver of {name} does not answer, so nobody knows which copies run: "
-            f"{silence.message} Yet {living}. "
+            f"{silence.message} Yet {_living(alive)}. "
             f"`rubyops up -e {name}` ends them and starts everything anew.",
             next_command=f"rubyops up -e {name}",
         ) from silence
+
+
+def _living(pids: list[int]) -> str:
+    if not pids:
+        return "it was not taken down"
+    return f"{len(pids)} programs of it live (pids {', '.join(map(str, pids))})"

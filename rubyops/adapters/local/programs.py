@@ -23,7 +23,21 @@ def run_program(
 
     The program gets a session of its own, so that a kill also reaches its children.
     """
-    program = subprocess.Popen(
+    program = _begin(command, user, env)
+    try:
+        told, complained = program.communicate(timeout=seconds)
+    except BaseException as fault:
+        _kill(program)
+        if isinstance(fault, subprocess.TimeoutExpired):
+            raise TimedOut(f"{command[0]} did not end within {seconds:g} s.") from fault
+        raise
+    return subprocess.CompletedProcess(command, program.returncode, told, complained)
+
+
+def _begin(
+    command: Sequence[str], user: str | None, env: Mapping[str, str] | None
+) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         command,
         user=user,
         env=env,
@@ -34,14 +48,6 @@ def run_program(
         text=True,
         start_new_session=True,
     )
-    try:
-        told, complained = program.communicate(timeout=seconds)
-    except BaseException as fault:
-        _kill(program)
-        if isinstance(fault, subprocess.TimeoutExpired):
-            raise TimedOut(f"{command[0]} did not end within {seconds:g} s.") from fault
-        raise
-    return subprocess.CompletedProcess(command, program.returncode, told, complained)
 
 
 def _kill(program: "subprocess.Popen[str]") -> None:

@@ -108,17 +108,21 @@ class Postgres:
         if (self.data / "PG_VERSION").exists():
             return False
         binaries.own_by_postgres(self.data)
-        with tempfile.NamedTemporaryFile("w", dir=self.data.parent) as secret:
-            secret.write(password)
-            secret.flush()
-            os.chown(secret.name, self.data.stat().st_uid, -1)
-            made = self._initdb(secret.name)
+        made = self._initdb_with(password)
         if made.returncode != 0:
             raise RubyopsError(
                 f"initdb could not make the PostgreSQL cluster in {self.data}: "
                 f"{made.stderr.strip()[-600:]}"
             )
         return True
+
+    def _initdb_with(self, password: str) -> "subprocess.CompletedProcess[str]":
+        """Run initdb with the password in a file, which only the server's user can read."""
+        with tempfile.NamedTemporaryFile("w", dir=self.data.parent) as secret:
+            secret.write(password)
+            secret.flush()
+            os.chown(secret.name, self.data.stat().st_uid, -1)
+            return self._initdb(secret.name)
 
     def _initdb(self, password_file: str) -> "subprocess.CompletedProcess[str]":
         where = [str(self.bin_dir / "initdb"), "-D", str(self.data), "--no-locale", "-E", "UTF8"]
@@ -174,11 +178,6 @@ class Valkey:
     def configure(self, passwords: Mapping[str, str]) -> None:
         """Write the configuration file (0600), which has digests in place of passwords."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        users = [
-            f"user {user} reset on #{hashlib.sha256(password.encode()).hexdigest()} "
-            f"{ACCESS_RULES[user]}"
-            for user, password in passwords.items()
-        ]
         lines = [
             f"bind {HOST}",
             f"port {self.port}",
@@ -190,7 +189,7 @@ class Valkey:
             "databases 64",
             "maxmemory-policy noeviction",
             "user default off",
-            *users,
+            *(_acl_user(user, password) for user, password in passwords.items()),
         ]
         # The server reads the file at its next restart, so the file must never be incomplete.
         replace_state(self.config_file, "\n".join(lines) + "\n")
@@ -239,6 +238,11 @@ class Valkey:
             what = f"Valkey on {HOST}:{self.port}"
             if not (waiting or Waiting()).until(answers, seconds, what, POLL_SECONDS):
                 raise _never_answered("Valkey", self.port, seconds, faults[0]) from faults[0]
+
+
+def _acl_user(user: str, password: str) -> str:
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    return f"user {user} reset on #{digest} {ACCESS_RULES[user]}"
 
 
 def _never_answered(server: str, port: int, seconds: float, fault: Exception) -> Unreachable:

@@ -96,13 +96,7 @@ class Supervisor:
         """Start supervisord as a daemon with this configuration. Its programs are not started."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         replace_state(self._config, text)
-        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._config)]
-        environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        started = run_program(command, START_SECONDS, env=environ)
-        if started.returncode != 0:
-            raise RubyopsError(
-                f"supervisord did not start: {(started.stderr or started.stdout).strip()[-600:]}"
-            )
+        _run_supervisord(self._config)
         log = log_file(self._home, "supervisord")
         otherwise = f"supervisord did not answer on {self._socket}; see {log}"
         self._wait(self.is_alive, START_SECONDS, "supervisord", otherwise)
@@ -141,7 +135,9 @@ class Supervisor:
         """
         for program in programs:
             self._order("stopProcess", token, program.full_name, NOT_RUNNING)
-        names = {program.name for program in programs}
+        self._await_ends({program.name for program in programs})
+
+    def _await_ends(self, names: set[str]) -> None:
         listed = ", ".join(sorted(names))
 
         def all_ended() -> bool:
@@ -233,13 +229,32 @@ def _socket_path(folder: Path) -> Path:
     wanted = folder / "supervisor.sock"
     if len(os.fsencode(wanted)) <= SOCKET_PATH_LIMIT:
         return wanted
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    usable = runtime and Path(runtime).is_dir() and len(runtime) < SOCKET_PATH_LIMIT // 2
-    base = Path(runtime) if usable else Path("/tmp")
-    private = base / f"rubyops-{os.geteuid()}"
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return _private_folder() / f"{name}.sock"
+
+
+def _private_folder() -> Path:
+    """Make a folder of this user with a short path. Raises `RubyopsError` for a foreign folder."""
+    private = _runtime_folder() / f"rubyops-{os.geteuid()}"
     private.mkdir(mode=0o700, exist_ok=True)
     if private.lstat().st_uid != os.geteuid() or private.is_symlink():
         raise RubyopsError(
             f"{private} belongs to somebody else. Set RUBYOPS_HOME to a folder with a short path."
         )
-    return private / f"{hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]}.sock"
+    return private
+
+
+def _runtime_folder() -> Path:
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    usable = runtime and Path(runtime).is_dir() and len(runtime) < SOCKET_PATH_LIMIT // 2
+    return Path(runtime) if usable else Path("/tmp")
+
+
+def _run_supervisord(config: Path) -> None:
+    command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
+    environ = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    started = run_program(command, START_SECONDS, env=environ)
+    if started.returncode != 0:
+        raise RubyopsError(
+            f"supervisord did not start: {(started.stderr or started.stdout).strip()[-600:]}"
+        )
