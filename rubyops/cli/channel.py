@@ -48,17 +48,22 @@ def prepare() -> None:
     stdout would then be written into that file, for example a journal.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            # Opened for reading, so that a write fails as it does on a closed descriptor.
-            os.open(os.devnull, os.O_RDONLY)
+        _occupy(number)
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
         stream = getattr(sys, name)
         if name != "stdin" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=UNENCODABLE)
+
+
+def _occupy(number: int) -> None:
+    """Open a descriptor that is closed; lower ones have to be open."""
+    try:
+        os.fstat(number)
+    except OSError:
+        # Opened for reading, so that a write fails as it does on a closed descriptor.
+        os.open(os.devnull, os.O_RDONLY)
 
 
 def encodes(text: str, stream: TextIO | None) -> bool:
@@ -153,9 +158,12 @@ class Channel:
             line.written.set()
             if lines.empty():
                 self._stalled = False
-                missed, self._missed = self._missed, 0
-                if missed and self.lost is None:
-                    self._put(self._gap(missed) + "\n")
+                self._tell_gap()
+
+    def _tell_gap(self) -> None:
+        missed, self._missed = self._missed, 0
+        if missed and self.lost is None:
+            self._put(self._gap(missed) + "\n")
 
     def _put(self, text: str) -> None:
         try:
@@ -182,7 +190,10 @@ def _write(stream: TextIO | None, text: str) -> None:
         return
     stream.flush()
     # Write past Python's buffer: Python would retry a failed write when the process ends.
-    data = text.encode(stream.encoding or "utf-8", UNENCODABLE)
+    _write_all(descriptor, text.encode(stream.encoding or "utf-8", UNENCODABLE))
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(descriptor, data) :]

@@ -99,10 +99,13 @@ class Console:
         lost = self._out.lost
         if lost is None or self._out.reader_left:
             return code
-        reason = lost.strerror if isinstance(lost, OSError) else None
-        self.say(f"stdout cannot be written ({reason or lost}); what was printed there is lost")
-        flush_all((self._err,))
+        self._tell_lost(lost)
         return int(ExitCode.FAILED) if code == ExitCode.DONE and not self._runs_steps else code
+
+    def _tell_lost(self, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) else None
+        self.say(f"stdout cannot be written ({reason or error}); what was printed there is lost")
+        flush_all((self._err,))
 
     def _json(self, content: Mapping[str, Any], indent: int | None = None) -> str:
         text = shown_in_json(json.dumps(content, indent=indent, default=str, ensure_ascii=False))

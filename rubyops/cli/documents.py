@@ -101,24 +101,30 @@ def _named_topology(toolkit: "EnvironmentServices", file: Path, policy: Any) -> 
 
     Raises `UsageError` when the policy names no topology, or one that is not saved.
     """
+    code, version = _named_version(file, policy)
+    saved = saved_documents(toolkit.reader, "topology", code) or {}
+    for number, document in saved.items():
+        if number == version:
+            return document
+    known = ", ".join(f"v{number}" for number in saved) or "none"
+    raise UsageError(
+        f"topology {code} v{version}, which {file} is for, is not saved "
+        f"(saved: {known}): name its file by --topology",
+        next_command="rubyops topology show",
+    )
+
+
+def _named_version(file: Path, policy: Any) -> tuple[str, Any]:
+    """Return the (code, version) of the topology that a policy names."""
     named = policy.get("topology") if isinstance(policy, dict) else None
     identity = named if isinstance(named, dict) else {}
-    code, version = identity.get("code"), identity.get("version")
+    code = identity.get("code")
     if not isinstance(code, str) or not code:
         raise UsageError(
             f"{file} does not name the topology that it is for "
             "(topology.code, topology.version): name a file by --topology"
         )
-    saved = saved_documents(toolkit.reader, "topology", code) or {}
-    found = [document for number, document in saved.items() if number == version]
-    if not found:
-        known = ", ".join(f"v{number}" for number in saved) or "none"
-        raise UsageError(
-            f"topology {code} v{version}, which {file} is for, is not saved "
-            f"(saved: {known}): name its file by --topology",
-            next_command="rubyops topology show",
-        )
-    return found[0]
+    return code, identity.get("version")
 
 
 def _validate(
@@ -153,11 +159,15 @@ def schema_command(kind: Kind) -> click.Command:
         path = SCHEMAS / f"{kind}.schema.json"
         text = _published(path)
         console.data(text.rstrip("\n"))
-        details = {"schema": json.loads(text)}
-        item = Item(kind, f"{kind} schema", "ok", str(path), details)
-        return render.answer(console, environment, Rows("rubyops.schema/v1", (item,)))
+        return render.answer(console, environment, _schema_view(kind, path, text))
 
     return body
+
+
+def _schema_view(kind: Kind, path: Path, text: str) -> Rows:
+    details = {"schema": json.loads(text)}
+    item = Item(kind, f"{kind} schema", "ok", str(path), details)
+    return Rows("rubyops.schema/v1", (item,))
 
 
 def _published(path: Path) -> str:

@@ -44,10 +44,13 @@ class Live:
             return
         self._console.say(f"Plan {digest} · {playbook.title} · {self._environment}")
         for number, result in enumerate(results, 1):
-            self._console.say(f"  {number:2} {result.title}: {_first_line(result.summary)}")
-            unknown = result.details.get("cannot_be_known_yet")
-            if unknown:
-                self._console.say(f"     cannot be known yet: {unknown}")
+            self._planned(number, result)
+
+    def _planned(self, number: int, result: StepResult) -> None:
+        self._console.say(f"  {number:2} {result.title}: {_first_line(result.summary)}")
+        unknown = result.details.get("cannot_be_known_yet")
+        if unknown:
+            self._console.say(f"     cannot be known yet: {unknown}")
 
     def run_started(self, run_id: str, playbook: Playbook, *, resumed: bool) -> None:
         """Show the id of the run and how to stop it."""
@@ -84,28 +87,30 @@ class Live:
         self._console.event(
             "step_finished", seconds=round(seconds, 3), **released(step_item(result))
         )
-        ids = f" ({', '.join(result.covers)})" if result.covers else ""
         took = f"{seconds:6.1f} s  " if seconds else ""
-        head = f"{self._console.mark(result.status)} {self._place}{result.title}{ids}"
-        self._console.data(f"{head}  {took}{result.summary}")
+        self._console.data(f"{self._head(result)}  {took}{result.summary}")
         if not seconds:
             self._facts(result)
+
+    def _head(self, result: StepResult) -> str:
+        ids = f" ({', '.join(result.covers)})" if result.covers else ""
+        return f"{self._console.mark(result.status)} {self._place}{result.title}{ids}"
 
     def _facts(self, result: StepResult) -> None:
         """Write the facts from which a step was planned."""
         facts = {name: value for name, value in result.details.items() if name not in _TOLD}
-        figures = [
-            f"{name} {_figure(value)}"
-            for name, value in facts.items()
-            if not isinstance(value, list | dict)
-        ]
+        lists = {name: value for name, value in facts.items() if isinstance(value, list | dict)}
+        figures = [f"{name} {_figure(facts[name])}" for name in facts if name not in lists]
         if figures:
             self._console.data("    " + " · ".join(figures))
-        for name, value in facts.items():
-            if isinstance(value, list | dict) and value:
-                self._console.data(f"    {name}")
-                for part in _parts(value)[:LISTED_MAX]:
-                    self._console.data(f"      {part}")
+        for name, value in lists.items():
+            self._listed(name, _parts(value))
+
+    def _listed(self, name: str, parts: list[object]) -> None:
+        if parts:
+            self._console.data(f"    {name}")
+        for part in parts[:LISTED_MAX]:
+            self._console.data(f"      {part}")
 
     def note(self, text: str) -> None:
         """Write a remark during a step."""

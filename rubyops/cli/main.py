@@ -278,13 +278,17 @@ def _run(arguments: list[str] | None) -> int:
         _tell("interrupted")
         return int(ExitCode.INTERRUPTED)
     except click.ClickException as error:
-        try:
-            error.show()
-        except OSError:
-            # Python exits with 120 when it cannot flush the rest of the message at the end.
-            channel.discard(sys.stderr)
+        _show(error)
         return int(ExitCode.USAGE)
     return int(code) if isinstance(code, int) else int(ExitCode.DONE)
+
+
+def _show(error: click.ClickException) -> None:
+    try:
+        error.show()
+    except OSError:
+        # Python exits with 120 when it cannot flush the rest of the message at the end.
+        channel.discard(sys.stderr)
 
 
 def _is_of_stdout(error: OSError) -> bool:

@@ -1,5 +1,7 @@
 """The commands about the platform as a whole: status, down, doctor."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from rubyops import bootstrap
@@ -9,11 +11,15 @@ from rubyops.cli.lowering import take_down
 from rubyops.cli.options import line
 from rubyops.cli.session import stoppable
 from rubyops.errors import Interrupted
+from rubyops.stop_signal import StopSignal
 from rubyops.views.copies import CopiesView
 from rubyops.views.doctor import Patient, examine
 from rubyops.views.money import read_money
 from rubyops.views.status import read_status
 from rubyops.views.view import Item, Rows
+
+if TYPE_CHECKING:
+    from rubyops.wiring import EnvironmentServices
 
 
 @click.command("down")
@@ -26,18 +32,22 @@ def down(*, console: Console, environment: str | None) -> int:
     toolkit = bootstrap.open_environment(environment)
     seen = toolkit.control.reachable()
     with stoppable(console) as stop:
-        toolkit.driver.listen(stop.raise_if_set, console.say)
-        try:
-            ran = take_down(toolkit, console.say, stop)
-        except Interrupted as wish:
-            left = "whatever was told to stop goes on stopping, and the rest runs on"
-            raise type(wish)(f"the wait was ended; {left}", next_command="rubyops down") from None
+        ran = _take_down(console, toolkit, stop)
     words = "everything is stopped" if ran else "nothing was running"
     if ran and not seen:
         console.say("Whether a run was at work is not known: control did not answer.")
     console.data(f"{toolkit.environment.name}: {words}")
     item = Item("down", "Platform", "ok" if ran else "noop", words, None)
     return render.answer(console, toolkit.environment.name, Rows("rubyops.down/v1", (item,)))
+
+
+def _take_down(console: Console, toolkit: "EnvironmentServices", stop: StopSignal) -> bool:
+    toolkit.driver.listen(stop.raise_if_set, console.say)
+    try:
+        return take_down(toolkit, console.say, stop)
+    except Interrupted as wish:
+        left = "whatever was told to stop goes on stopping, and the rest runs on"
+        raise type(wish)(f"the wait was ended; {left}", next_command="rubyops down") from None
 
 
 @click.command("status")
@@ -68,12 +78,8 @@ def _show_copies(console: Console, view: CopiesView) -> None:
     console.table(rows, ["process", "state", "health", "version", "loops"])
 
 
-@click.command("doctor")
-@line
-def doctor(*, console: Console, environment: str | None) -> int:
-    """Look for what would stop rubyops from working here, each with the command that mends it."""
-    toolkit = bootstrap.open_environment(environment)
-    patient = Patient(
+def _patient(toolkit: "EnvironmentServices") -> Patient:
+    return Patient(
         toolkit.environment.name,
         toolkit.environment.home,
         bootstrap.server_programs,
@@ -81,7 +87,14 @@ def doctor(*, console: Console, environment: str | None) -> int:
         toolkit.control,
         toolkit.driver.copies,
     )
-    view = examine(patient)
+
+
+@click.command("doctor")
+@line
+def doctor(*, console: Console, environment: str | None) -> int:
+    """Look for what would stop rubyops from working here, each with the command that mends it."""
+    toolkit = bootstrap.open_environment(environment)
+    view = examine(_patient(toolkit))
     for item in view.parts:
         render.marked(console, (item,), width=16)
         if item.details is not None:

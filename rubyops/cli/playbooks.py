@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rubyops.wiring import EnvironmentServices
 
 STAGING = "staging"
+TRY_NEXT = ("status", "gate", "rollback --tier 2 --dry-run", "backfill --dry-run")
 
 
 @click.command("local")
@@ -172,9 +173,8 @@ def plan(
     """Show what PLAYBOOK would do today, step by step; changes nothing."""
     loaded = bootstrap.playbook(playbook, _parameters(given))
     toolkit = bootstrap.open_environment(environment)
-    made = toolkit.session(Live(Console("text"), toolkit.environment.name), StopSignal()).plan(
-        loaded
-    )
+    live = Live(Console("text"), toolkit.environment.name)
+    made = toolkit.session(live, StopSignal()).plan(loaded)
     code = ExitCode.HAS_CHANGES if detailed_exitcode and made.changes else ExitCode.DONE
     view = plan_view(planned_results(made), made.digest)
     for item in view.steps:
@@ -225,10 +225,8 @@ def _try_next(
 ) -> None:
     if code != ExitCode.DONE:
         return
-    named = (
-        "" if toolkit.environment.name == DEFAULT_ENVIRONMENT else f" -e {toolkit.environment.name}"
-    )
-    lines = ["status", "gate", "rollback --tier 2 --dry-run", "backfill --dry-run"]
+    name = toolkit.environment.name
+    named = "" if name == DEFAULT_ENVIRONMENT else f" -e {name}"
     console.say("Try next:")
-    for words in lines if keep_up else ["up", *lines]:
+    for words in TRY_NEXT if keep_up else ("up", *TRY_NEXT):
         console.say(f"  .venv/bin/rubyops {words}{named}")

@@ -1,6 +1,7 @@
 """The commands about past runs, their journals, the lock and playbook files."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import click
 
@@ -62,14 +63,18 @@ def _show(console: Console, view: RunView) -> None:
     if view.headline is not None:
         console.data(view.headline)
     for moment in view.moments:
-        # The time of day to the millisecond. The zone is UTC and not shown.
-        console.data(f"{moment.at.isoformat(timespec='milliseconds')[11:23]}  {moment.words}")
+        console.data(f"{_clock(moment.at)}  {moment.words}")
     for fault in view.head.faults:
         console.data(f"{console.mark('failed')} damaged: {fault}")
     if view.newer:
         console.data(f"{console.mark('unknown')} {view.newer}")
     if view.next_line is not None:
         console.say(f"Next: {view.next_line}")
+
+
+def _clock(at: datetime) -> str:
+    """Return the time of day to the millisecond, without the zone, which is UTC."""
+    return at.isoformat(timespec="milliseconds")[11:23]
 
 
 @click.command("verify")

@@ -5,7 +5,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -80,15 +80,22 @@ def _recap(console: Console, view: ReportView, code: ExitCode) -> None:
     if view.message:
         console.say(view.message)
     if view.proof:
-        figures = [f"{name.replace('_', ' ')} {value}" for name, value in view.proof.items()]
-        console.say(f"Nothing was written: {', '.join(figures)}")
+        console.say(_proof_line(view.proof))
     if view.money is not None:
         render.money(console, console.say, view.money)
-    run, counts = view.run, " · ".join(f"{name} {count}" for name, count in view.counts.items())
-    took = f"{run.seconds:.1f} s"
-    console.say(f"RECAP {run.id} {run.state} · {counts} · {took} · exit {int(code)}")
+    console.say(_recap_line(view, code))
     if view.next_line:
         console.say(f"Next: {view.next_line}")
+
+
+def _proof_line(proof: Mapping[str, object]) -> str:
+    figures = [f"{name.replace('_', ' ')} {value}" for name, value in proof.items()]
+    return f"Nothing was written: {', '.join(figures)}"
+
+
+def _recap_line(view: ReportView, code: ExitCode) -> str:
+    run, counts = view.run, " · ".join(f"{name} {count}" for name, count in view.counts.items())
+    return f"RECAP {run.id} {run.state} · {counts} · {run.seconds:.1f} s · exit {int(code)}"
 
 
 def _would_change(report: RunReport) -> bool:
@@ -103,32 +110,38 @@ def _confirm(
     A run that can do harm needs the name of its environment, by --confirm or typed. The freeze in
     force is shown before the question. Without a terminal the error names the flag.
     """
-    if given is not None and given != environment.name:
+    if given is not None:
+        _refuse_other_name(given, environment.name)
+    elif environment.confirm and plan.changes and plan.needs_confirmation:
+        _refuse_without_terminal(environment.name)
+        tell_money()
+        _ask_for(environment.name)
+
+
+def _refuse_other_name(given: str, name: str) -> None:
+    if given != name:
         raise Refused(
-            f"--confirm names {given!r}, but this run acts on {environment.name!r}; "
-            "nothing was changed"
+            f"--confirm names {given!r}, but this run acts on {name!r}; nothing was changed"
         )
-    if (
-        given is not None
-        or not environment.confirm
-        or not plan.changes
-        or not plan.needs_confirmation
-    ):
-        return
-    flag = f"--confirm {environment.name}"
+
+
+def _refuse_without_terminal(name: str) -> None:
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
         raise Refused(
-            f"this changes {environment.name}, which has to be confirmed: add {flag}; "
+            f"this changes {name}, which has to be confirmed: add --confirm {name}; "
             "nothing was changed"
         )
-    tell_money()
-    question = f"Only the name of the environment is accepted (or {flag})"
+
+
+def _ask_for(name: str) -> None:
+    """Return when the person types this name. Raises `Refused` for any other answer."""
+    question = f"Only the name of the environment is accepted (or --confirm {name})"
     try:
         typed = _typed(question)
     except OSError as error:
         raise Refused(f"the terminal went away ({error.strerror}); nothing was changed") from None
-    if typed != environment.name:
-        raise Refused(f"{typed!r} is not {environment.name!r}; nothing was changed")
+    if typed != name:
+        raise Refused(f"{typed!r} is not {name!r}; nothing was changed")
 
 
 def _typed(question: str) -> str:
@@ -138,13 +151,20 @@ def _typed(question: str) -> str:
     pipe into which Python writes every signal.
     """
     click.echo(f"{question}: ", nl=False, err=True)
+    with _signal_pipe() as signals:
+        while sys.stdin not in select.select([sys.stdin, signals], [], [])[0]:
+            os.read(signals, 1)  # a signal came, and its handler did not raise
+        return sys.stdin.readline().rstrip("\n")
+
+
+@contextlib.contextmanager
+def _signal_pipe() -> Iterator[int]:
+    """Have Python write every signal into a pipe; give the end to read from."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     try:
-        while sys.stdin not in select.select([sys.stdin, reading], [], [])[0]:
-            os.read(reading, 1)  # a signal came, and its handler did not raise
-        return sys.stdin.readline().rstrip("\n")
+        yield reading
     finally:
         signal.set_wakeup_fd(before)
         os.close(reading)

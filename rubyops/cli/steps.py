@@ -1,6 +1,7 @@
 """Makes the command line of a step from its Params: each field is an option or an argument."""
 
 import types
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -45,23 +46,29 @@ def step_command(name: str) -> click.Command:
         options: RunOptions,
         **values: Any,
     ) -> int:
-        given = {key: value for key, value in values.items() if value is not None}
-        if any(field.name == DRY_RUN_FIELD for field in fields(params)):
-            given[DRY_RUN_FIELD] = options.dry_run
-        typed, wrong = type_params(params, given)
-        if wrong:
-            raise UsageError("; ".join(message for _, message in wrong))
-        playbook = bootstrap.single_step(name, params(**typed))
+        playbook = bootstrap.single_step(name, _typed(params, values, options))
         toolkit = bootstrap.open_environment(environment)
         return carry_out(console, toolkit, playbook, options)
 
     command = click.command(name=name, help=_help(name))(run_options(body))
+    command.params[:0] = _parameters(name, params)
+    return command
+
+
+def _typed(params: type[Any], values: Mapping[str, Any], options: RunOptions) -> Any:
+    given = {key: value for key, value in values.items() if value is not None}
+    if any(field.name == DRY_RUN_FIELD for field in fields(params)):
+        given[DRY_RUN_FIELD] = options.dry_run
+    typed, wrong = type_params(params, given)
+    if wrong:
+        raise UsageError("; ".join(message for _, message in wrong))
+    return params(**typed)
+
+
+def _parameters(name: str, params: type[Any]) -> list[click.Parameter]:
     hints = get_type_hints(params)
     shown = [field for field in fields(params) if field.name != DRY_RUN_FIELD]
-    command.params[:0] = [
-        _parameter(name, field, hints[field.name]) for field in _ordered(name, shown)
-    ]
-    return command
+    return [_parameter(name, field, hints[field.name]) for field in _ordered(name, shown)]
 
 
 def _help(name: str) -> str:
@@ -79,22 +86,34 @@ def _ordered(name: str, shown: list[Field[Any]]) -> list[Field[Any]]:
 
 
 def _parameter(name: str, field: Field[Any], hint: Any) -> click.Parameter:
-    required = field.default is MISSING and field.default_factory is MISSING
     kind, flag = _click_type(hint)
     if field.name in ARGUMENTS.get(name, ()):
+        required = _is_required(field)
         return click.Argument([field.name], required=required, type=kind, default=None)
+    return _flag(field) if flag else _option(field, kind)
+
+
+def _flag(field: Field[Any]) -> click.Option:
+    return click.Option(_names(field), is_flag=True, default=None, help=_text(field) or None)
+
+
+def _option(field: Field[Any], kind: click.ParamType[Any] | type) -> click.Option:
+    required = _is_required(field)
     default = None if required or field.default in ("", None) else field.default
-    option = "--" + field.name.replace("_", "-")
-    text = str(field.metadata.get("help", ""))
-    if flag:
-        return click.Option([option, field.name], is_flag=True, default=None, help=text or None)
-    return click.Option(
-        [option, field.name],
-        required=required,
-        type=kind,
-        default=None,
-        help=_with_default(text, default),
-    )
+    help_text = _with_default(_text(field), default)
+    return click.Option(_names(field), required=required, type=kind, default=None, help=help_text)
+
+
+def _names(field: Field[Any]) -> list[str]:
+    return ["--" + field.name.replace("_", "-"), field.name]
+
+
+def _text(field: Field[Any]) -> str:
+    return str(field.metadata.get("help", ""))
+
+
+def _is_required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _with_default(text: str, default: object) -> str | None:
