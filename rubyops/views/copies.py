@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from checks._liveness import CopyLife, CopyState, liveness
 from rubyops.model.status import Status
-from rubyops.ports import Read
+from rubyops.ports import HttpAnswer, Read
 from rubyops.running_code import REMEDY
 from rubyops.views.view import Item
 
@@ -66,8 +66,12 @@ def copy_item(read: Read, copy: CopyLife) -> Item[CopyFacts]:
     if copy.state != "running":
         return Item(name, name, "failed", copy.trouble or "", _facts(copy))
     answer = read.get(copy.process, "/health", copy=copy.number)
+    return _running_item(name, copy, answer, read.environment.code)
+
+
+def _running_item(name: str, copy: CopyLife, answer: HttpAnswer, code: str) -> Item[CopyFacts]:
     body = answer.body if isinstance(answer.body, dict) else {}
-    summary = _words(body, read.environment.code) or (answer.error or "")
+    summary = _words(body, code) or (answer.error or "")
     status: Status = "ok" if answer.status == _HTTP_OK else "failed"
     return Item(name, name, status, summary, _running_facts(copy, body))
 
@@ -96,9 +100,12 @@ def _running_facts(copy: CopyLife, health: Mapping[str, Any]) -> RunningCopyFact
 
 def _words(health: Mapping[str, Any], code: str) -> str:
     """Return the time since the last turn of each loop, and whether the copy runs other code."""
-    loops: Mapping[str, LoopSeen] = health.get("loops") or {}
-    turns = ", ".join(
-        f"{name} {float(seen.get('age_seconds') or 0):.1f} s ago" for name, seen in loops.items()
-    )
+    turns = _turns(health.get("loops") or {})
     is_other = bool(health) and health.get("code") != code
     return "; ".join(part for part in (turns, _OTHER_CODE if is_other else "") if part)
+
+
+def _turns(loops: Mapping[str, LoopSeen]) -> str:
+    return ", ".join(
+        f"{name} {float(seen.get('age_seconds') or 0):.1f} s ago" for name, seen in loops.items()
+    )

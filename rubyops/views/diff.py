@@ -50,15 +50,20 @@ class DiffView(View):
 
 def read_diff(read: Read, kind: Kind, name: str, old: int, new: int) -> DiffView:
     """Compare two saved versions. Raises `UsageError` for an unsaved version, `Unreachable`."""
+    saved = _saved(read, kind, name)
+    before, after = (_lines(_version(saved, kind, name, version)) for version in (old, new))
+    named = f"{name} v{old}", f"{name} v{new}"
+    lines = difflib.unified_diff(before, after, *named, lineterm="", n=2)
+    return DiffView(name, old, new, tuple(lines))
+
+
+def _saved(read: Read, kind: Kind, name: str) -> Mapping[int, Any]:
     saved = saved_documents(read, kind, name)
     if saved is None:
         raise UsageError(
             f"no version of {kind} {name!r} is saved here", next_command=f"rubyops {kind} show"
         )
-    before, after = (_lines(_version(saved, kind, name, version)) for version in (old, new))
-    named = f"{name} v{old}", f"{name} v{new}"
-    lines = difflib.unified_diff(before, after, *named, lineterm="", n=2)
-    return DiffView(name, old, new, tuple(lines))
+    return saved
 
 
 def _version(saved: Mapping[int, Any], kind: Kind, name: str, version: int) -> Any:

@@ -123,14 +123,16 @@ class ValidationView(View):
 
 def read_documents(read: Read, kind: Kind) -> DocumentsView:
     """List the saved versions, and fetch the active document. Raises `Unreachable`."""
-    saved: tuple[Saved, ...]
-    if kind == "topology":
-        saved = tuple(SavedTopology(**row) for row in read.rows("facts_topologies"))
-    else:
-        saved = tuple(SavedPolicy(**row) for row in read.rows("facts_policies"))
+    saved = _saved(read, kind)
     answer = read.get(WALLET_SERVICE, f"{PREFIX}/{kind}/active")
     active = accepted(answer, allowed=(NOT_FOUND, CONFLICT, NOT_READY))
     return DocumentsView(kind, saved, active or {})
+
+
+def _saved(read: Read, kind: Kind) -> tuple[Saved, ...]:
+    if kind == "topology":
+        return tuple(SavedTopology(**row) for row in read.rows("facts_topologies"))
+    return tuple(SavedPolicy(**row) for row in read.rows("facts_policies"))
 
 
 def validate(ask: Ask, topology: Any, policy: Any) -> ValidationView:

@@ -86,17 +86,20 @@ def run_item(reading: Reading) -> Item[RunFacts | DamageFacts]:
     run_id, history = reading.run_id, reading.history
     if history is None:
         return Item(run_id, "?", "unknown", reading.trouble, DamageFacts(reading.faults))
-    facts = RunFacts(
+    ended: Status = "unknown" if reading.faults else ENDED.get(history.state, "unknown")
+    words = f"{history.state}; {reading.trouble}" if reading.faults else history.state
+    return Item(run_id, history.playbook.name, ended, words, _facts(history, reading.faults))
+
+
+def _facts(history: History, faults: tuple[str, ...]) -> RunFacts:
+    return RunFacts(
         datetime.fromisoformat(history.started_at),
         history.exit_code,
         history.who,
         history.dry_run,
         history.commits,
-        reading.faults,
+        faults,
     )
-    ended: Status = "unknown" if reading.faults else ENDED.get(history.state, "unknown")
-    words = f"{history.state}; {reading.trouble}" if reading.faults else history.state
-    return Item(run_id, history.playbook.name, ended, words, facts)
 
 
 @dataclass(frozen=True)

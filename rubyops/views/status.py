@@ -86,13 +86,8 @@ def read_status(read: Read, control: Control, check: CheckRunner, money: MoneyVi
 
     Raises `Unreachable` when `control` does not answer. The details of the error have the freeze.
     """
-    name = read.environment.name
     if not control.reachable():
-        raise Unreachable(
-            f"control of {name} does not answer: it is down, or hangs",
-            next_command=f"rubyops up -e {name}",
-            details={"money": plain(money.facts)},
-        )
+        raise _no_control(read.environment.name, money)
     return StatusView(
         money,
         copies=read_copies(read),
@@ -100,6 +95,14 @@ def read_status(read: Read, control: Control, check: CheckRunner, money: MoneyVi
         outbox=_or_unknown("outbox", partial(_outbox, read)),
         lock=_or_unknown("lock", partial(lock_item, control)),
         readiness=tuple(_or_unknown(name, partial(_checked, check, name)) for name in READINESS),
+    )
+
+
+def _no_control(name: str, money: MoneyView) -> Unreachable:
+    return Unreachable(
+        f"control of {name} does not answer: it is down, or hangs",
+        next_command=f"rubyops up -e {name}",
+        details={"money": plain(money.facts)},
     )
 
 
