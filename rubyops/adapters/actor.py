@@ -96,15 +96,16 @@ class CanaryActor:
         """
         player_id = self.derived_id(f"player/{label}")
         asked = {"player_id": player_id, "currency": currency}
-        answer = self._create_player(asked, key=f"create/{label}")
+        session = self._session_of(self._create_player(asked, key=f"create/{label}"))
+        return CanaryPlayer(CANARY_BRAND, player_id, currency, session, self._pass(player_id))
+
+    def _session_of(self, answer: HttpAnswer) -> str:
         if answer.status not in (200, 201):
             raise CheckFailed(
                 f"{self._flow}: no canary player: player_service answered {answer.status} "
                 f"{answer.error or answer.body}, expected 201"
             )
-        return CanaryPlayer(
-            CANARY_BRAND, player_id, currency, answer.body["session"], self._pass(player_id)
-        )
+        return str(answer.body["session"])
 
     def _create_player(self, asked: Mapping[str, object], *, key: str) -> HttpAnswer:
         path, body = "/internal/players", {"brand_id": CANARY_BRAND, **asked, "canary": True}
@@ -138,11 +139,8 @@ class CanaryActor:
         key: str,
     ) -> HttpAnswer:
         """POST to a provider route of the gateway, signed by that provider."""
-        if provider not in PROVIDERS:
-            raise UsageError(f"there is no provider {provider!r} (known: {', '.join(PROVIDERS)})")
-        raw = encode(body) or b""
+        secret, raw = self._provider_secret(provider), encode(body) or b""
         request_id, brand_id = self.derived_id(key), player.brand_id
-        secret = self._driver.secret(PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
         headers = {
             PROVIDER_HEADER: provider,
             PROVIDER_SIGNATURE_HEADER: provider_signature(secret, path, brand_id, request_id, raw),
@@ -151,6 +149,11 @@ class CanaryActor:
             **_canary(player),
         }
         return self._judged(self._client.send(GATEWAY, "POST", path, headers, raw))
+
+    def _provider_secret(self, provider: str) -> str:
+        if provider not in PROVIDERS:
+            raise UsageError(f"there is no provider {provider!r} (known: {', '.join(PROVIDERS)})")
+        return self._driver.secret(PROVIDER_SECRET_PREFIX + provider.upper()).reveal()
 
     def as_admin(
         self,

@@ -58,8 +58,11 @@ def _unseen(folder: Path) -> list[bytes]:
     """List the files that `git diff` skips: untracked files, and files hidden from git."""
     words = ("ls-files", "-v", "-z", "--cached", "--others", "--exclude-standard")
     listed = [entry for entry in _git(folder, *words).split(b"\0") if entry]
-    tagged = [(entry[:1], entry[2:]) for entry in listed]
-    return sorted({name for tag, name in tagged if tag in (_UNTRACKED, _HIDDEN) or tag.islower()})
+    return sorted({entry[2:] for entry in listed if _is_skipped(entry[:1])})
+
+
+def _is_skipped(tag: bytes) -> bool:
+    return tag in (_UNTRACKED, _HIDDEN) or tag.islower()
 
 
 def _is_state(folder: Path, name: bytes, state: Path | None) -> bool:

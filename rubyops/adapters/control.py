@@ -111,11 +111,7 @@ class ControlDatabase:
         """Renew the lease. Raises `LockLost` when this run does not hold the lock any more."""
         lease = {"run_id": run_id, "token": token, "lease_seconds": LEASE_SECONDS}
         if not self._link.rows("control_lock_renew", **lease):
-            raise LockLost(
-                f"run {run_id} no longer holds the lock under token {token}; "
-                "it changes nothing any more",
-                next_command="rubyops lock show",
-            )
+            raise _lost(run_id, token)
 
     def release(self, run_id: str, token: int) -> None:
         """Release the lock if this run still holds it."""
@@ -127,18 +123,7 @@ class ControlDatabase:
         `gone` is true when the lease has expired or the holder's process has ended.
         """
         rows = self._link.rows("control_lock_show")
-        if not rows:
-            return None
-        row = rows[0]
-        holder = Holder(**row["holder"])
-        return LockState(
-            row["run_id"],
-            holder,
-            row["token"],
-            row["acquired_at"],
-            row["expires_at"],
-            row["expired"] or is_gone(holder),
-        )
+        return _lock_state(rows[0]) if rows else None
 
     def anchor(self, run_id: str, sequence: int, digest: str) -> None:
         """Store the number and the hash of a journal's newest line."""
@@ -174,6 +159,13 @@ def _changed_meanwhile(kind: str, changed: Sequence[str]) -> CheckFailed:
     )
 
 
+def _lost(run_id: str, token: int) -> LockLost:
+    return LockLost(
+        f"run {run_id} no longer holds the lock under token {token}; it changes nothing any more",
+        next_command="rubyops lock show",
+    )
+
+
 def _held(lock: LockState) -> LockHeld:
     holder = lock.holder
     return LockHeld(
@@ -186,6 +178,18 @@ def _held(lock: LockState) -> LockHeld:
             "holder": asdict(holder),
             "expires_at": lock.expires_at.isoformat(),
         },
+    )
+
+
+def _lock_state(row: Row) -> LockState:
+    holder = Holder(**row["holder"])
+    return LockState(
+        row["run_id"],
+        holder,
+        row["token"],
+        row["acquired_at"],
+        row["expires_at"],
+        row["expired"] or is_gone(holder),
     )
 
 

@@ -199,14 +199,17 @@ class Link:
     @contextmanager
     def _turn(self, name: str, watch: Watch) -> Iterator[None]:
         """Hold the lock of the link. Waits for another thread no longer than this call may take."""
-        busy = f"{self._where} is held by another call of this process; {name} was not asked for"
-        waiting = watch.part(watch.seconds, lambda after: Unreachable(f"{busy} in {after:.3g} s"))
-        while not self._lock.acquire(timeout=min(POLL_SECONDS, watch.left)):
-            waiting.look()
+        self._await_lock(name, watch)
         try:
             yield
         finally:
             self._lock.release()
+
+    def _await_lock(self, name: str, watch: Watch) -> None:
+        busy = f"{self._where} is held by another call of this process; {name} was not asked for"
+        waiting = watch.part(watch.seconds, lambda after: Unreachable(f"{busy} in {after:.3g} s"))
+        while not self._lock.acquire(timeout=min(POLL_SECONDS, watch.left)):
+            waiting.look()
 
     def _opened(self, name: str, watch: Watch) -> BoundConnection:
         if self._connection is None or self._connection.closed:

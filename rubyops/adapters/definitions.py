@@ -43,7 +43,7 @@ def apply(connection: Connection, which: Database, *, whole: bool) -> tuple[str,
     _replace(connection, which, [kind for kind in stale if kind != RIGHTS])
     _give_rights(connection, which)
     for kind in stale:
-        connection.execute(sql.query("definitions_record"), {"kind": kind, "digest": wanted[kind]})
+        _record(connection, kind, wanted[kind])
     return tuple(stale)
 
 
@@ -62,6 +62,10 @@ def forget(connection: Connection) -> None:
 def _stale(connection: Connection, wanted: Mapping[str, str]) -> Sequence[str]:
     applied = dict(connection.execute(sql.query("facts_definitions")).fetchall())
     return [kind for kind in KINDS if applied.get(kind) != wanted[kind]]
+
+
+def _record(connection: Connection, kind: str, digest: str) -> None:
+    connection.execute(sql.query("definitions_record"), {"kind": kind, "digest": digest})
 
 
 def _replace(connection: Connection, which: Database, kinds: Sequence[str]) -> None:

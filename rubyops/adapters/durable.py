@@ -20,9 +20,7 @@ def replace_state(path: Path, text: str) -> None:
     unfinished = path.with_name(f"{path.name}.new")
     try:
         unfinished.unlink(missing_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            _write_synced(file, text)
+        _write_private(unfinished, text)
         unfinished.replace(path)
         sync_folder(path.parent)
     except OSError as error:
@@ -51,6 +49,12 @@ def read_state(path: Path, shape: type[T], remedy: str) -> T | None:
 def write_new(path: Path, text: str) -> None:
     """Write a file that must not exist yet, and return when its bytes are on the disk."""
     with path.open("x", encoding="utf-8") as file:
+        _write_synced(file, text)
+
+
+def _write_private(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         _write_synced(file, text)
 
 

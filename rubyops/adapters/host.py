@@ -37,12 +37,16 @@ def is_gone(holder: Holder) -> bool:
 
 def _started(pid: int) -> int | None:
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = _stat_fields(pid)
     except OSError:
         return None
-    fields = stat.rpartition(")")[2].split()
     # A zombie has ended, and waits for its parent to read the exit code.
     return None if fields[0] in ("Z", "X") else int(fields[_START_TIME_FIELD])
+
+
+def _stat_fields(pid: int) -> list[str]:
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    return stat.rpartition(")")[2].split()
 
 
 @cache

@@ -59,13 +59,18 @@ class GetClient:
         """GET a route of a copy. Status 0 means that the copy did not answer."""
         where = self._driver.process_url(process, copy)
         patience = self._patience.setdefault(where, Patience(self._doubt_seconds))
-        # A copy that hangs shortens the limit for all copies until it answers. Copies are called
-        # one after another, so sixteen copies that hang would take sixteen full limits.
-        seconds = min(each.seconds(self._seconds) for each in self._patience.values())
         headers = (
             self.observer_headers() if path in OBSERVED_PATHS else self.operator_headers(brand_id)
         )
-        return self._send("GET", f"{where}{path}", headers, None, patience, seconds)
+        return self._send("GET", f"{where}{path}", headers, None, patience, self._limit())
+
+    def _limit(self) -> float:
+        """Return the time limit of a GET in seconds.
+
+        A copy that hangs shortens the limit for all copies until it answers. Copies are called one
+        after another, so sixteen copies that hang would take sixteen full limits.
+        """
+        return min(each.seconds(self._seconds) for each in self._patience.values())
 
     def operator_headers(self, brand_id: str | None) -> dict[str, str]:
         """Return the headers that authenticate the operator."""
@@ -163,10 +168,14 @@ def code_of(answer: HttpAnswer) -> object:
 
 def not_overtaken(answer: HttpAnswer, identity: EffectIdentity) -> HttpAnswer:
     """Return the answer. Raises `LockLost` where the service refused the effect's token."""
-    if (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, FENCING_TOKEN_OVERTAKEN):
+    if _is_overtaken(answer):
         token = f"fencing token {identity.token} was overtaken"
         raise overtaken(f"{token}, so the service changed nothing")
     return answer
+
+
+def _is_overtaken(answer: HttpAnswer) -> bool:
+    return (answer.status, code_of(answer)) == (OVERTAKEN_STATUS, FENCING_TOKEN_OVERTAKEN)
 
 
 def encode(body: Mapping[str, object] | None) -> bytes | None:

@@ -36,6 +36,14 @@ class JournalFile:
     def append(self, line: str) -> None:
         """Add one line and return only when it is on the disk. Raises `JournalUnwritable`."""
         data = (line + "\n").encode()
+        written = self._write(data)
+        if written != len(data):
+            raise JournalUnwritable(
+                f"the journal {self._path} took {written} of {len(data)} bytes: the disk is full; "
+                "nothing more is done"
+            )
+
+    def _write(self, data: bytes) -> int:
         try:
             written = os.write(self._descriptor, data)
             os.fsync(self._descriptor)
@@ -44,11 +52,7 @@ class JournalFile:
                 f"the journal {self._path} cannot be written ({error.strerror}); "
                 "nothing more is done"
             ) from error
-        if written != len(data):
-            raise JournalUnwritable(
-                f"the journal {self._path} took {written} of {len(data)} bytes: the disk is full; "
-                "nothing more is done"
-            )
+        return written
 
     def drop_torn_end(self) -> int:
         """Cut off an incomplete last line, which a killed process left; return its length in bytes.
@@ -100,11 +104,7 @@ class JournalFolder:
             raise JournalUnreadable(
                 f"the journals in {self._folder} cannot be read: {error.strerror}"
             ) from error
-        return sorted(
-            name.removesuffix(SUFFIX)
-            for name in names
-            if name.startswith("r-") and name.endswith(SUFFIX)
-        )
+        return sorted(name.removesuffix(SUFFIX) for name in names if _is_journal(name))
 
     def read(self, run_id: str) -> tuple[list[str], bool]:
         """Return the lines of a journal, and whether the last line is complete.
@@ -127,19 +127,18 @@ class JournalFolder:
         try:
             return path.lstat()
         except FileNotFoundError:
-            raise UsageError(
-                f"there is no run {run_id} in {self._folder}", next_command="rubyops runs list"
-            ) from None
+            raise _no_run(f"there is no run {run_id} in {self._folder}") from None
         except (OSError, ValueError) as error:
             raise JournalUnreadable(f"the journal {path} cannot be read: {error}") from error
 
     def _path(self, run_id: str) -> Path:
         if "/" in run_id or not run_id.startswith("r-"):
-            raise UsageError(
-                f"{run_id!r} is not the id of a run, such as r-0a1b2c3d4e5f",
-                next_command="rubyops runs list",
-            )
+            raise _no_run(f"{run_id!r} is not the id of a run, such as r-0a1b2c3d4e5f")
         return self._folder / (run_id + SUFFIX)
+
+
+def _no_run(reason: str) -> UsageError:
+    return UsageError(reason, next_command="rubyops runs list")
 
 
 def _opened(path: Path, *, create: bool) -> int:
@@ -166,6 +165,10 @@ def _refuse_shared(path: Path, found: os.stat_result) -> None:
             f"the journal {path} has {found.st_nlink} names (hard links); "
             "one file stands for one run"
         )
+
+
+def _is_journal(name: str) -> bool:
+    return name.startswith("r-") and name.endswith(SUFFIX)
 
 
 def _kind(mode: int) -> str:

@@ -180,15 +180,19 @@ def _take_back(
 
 def _hold(driver: psycopg.Connection[Any], which: Database, token: int) -> None:
     """Hold the fence until the transaction ends. Raises `LockLost` for an overtaken token."""
+    if not _is_held(driver, which, token):
+        reason = f"fencing token {token} was overtaken"
+        raise overtaken(f"{reason}, so the schema of {which} stays as it is")
+
+
+def _is_held(driver: psycopg.Connection[Any], which: Database, token: int) -> bool:
     try:
         held = driver.execute(sql.query(HOLDS[which]), {"token": token}).fetchone()
     except psycopg.Error as error:
         if error.sqlstate != sqlstates.FENCE_OVERTAKEN:
             raise
-        held = None
-    if held is None:
-        reason = f"fencing token {token} was overtaken"
-        raise overtaken(f"{reason}, so the schema of {which} stays as it is")
+        return False
+    return held is not None
 
 
 def _revisions(connection: Connection) -> tuple[str, ...]:
@@ -279,13 +283,15 @@ def _alone(dsn: str) -> Iterator[None]:
     with _autocommitting(
         make_conninfo(dsn, dbname=MAINTENANCE_DATABASE), seconds=LOCK_SECONDS
     ) as connection:
-        try:
-            connection.execute(
-                sql.query("migration_lock"), {"key": LOCK_KEY, "lock_timeout": LOCK_TIMEOUT}
-            )
-        except psycopg.errors.LockNotAvailable as fault:
-            raise TimedOut(
-                f"Another migration on this server has gone on for {LOCK_TIMEOUT}. "
-                "Wait, then repeat."
-            ) from fault
+        _take_lock(connection)
         yield
+
+
+def _take_lock(connection: BoundConnection) -> None:
+    lock = {"key": LOCK_KEY, "lock_timeout": LOCK_TIMEOUT}
+    try:
+        connection.execute(sql.query("migration_lock"), lock)
+    except psycopg.errors.LockNotAvailable as fault:
+        raise TimedOut(
+            f"Another migration on this server has gone on for {LOCK_TIMEOUT}. Wait, then repeat."
+        ) from fault

@@ -113,11 +113,7 @@ class SealedResults:
 
     def is_sealed(self, row: Any) -> bool:
         """Whether the seal of a row matches its content."""
-        if (
-            not isinstance(row, dict)
-            or not isinstance(row.get(SEAL), str)
-            or not os.path.lexists(self._key_path)
-        ):
+        if not _has_seal(row) or not os.path.lexists(self._key_path):
             return False
         content = {name: value for name, value in row.items() if name != SEAL}
         claimed = row[SEAL].encode(errors="backslashreplace")  # JSON may hold lone surrogates
@@ -156,12 +152,7 @@ class SealedResults:
     def _key(self) -> bytes:
         """Read the key. Raises `Refused` unless only its owner, this user, can read it."""
         path = self._key_path
-        found = path.lstat()
-        if (
-            not stat.S_ISREG(found.st_mode)
-            or found.st_mode & _ALONE
-            or found.st_uid != os.geteuid()
-        ):
+        if not _is_private(path.lstat()):
             raise Refused(
                 f"{path}, by which results are sealed, must be a file that its owner alone can "
                 "read; remove it"
@@ -199,6 +190,16 @@ def _out_of_time(row: Row) -> str | None:
 def _seal(key: bytes, row: Row) -> str:
     canonical = json.dumps(row, sort_keys=True, separators=(",", ":"))
     return hmac.new(key, canonical.encode(), hashlib.sha256).hexdigest()
+
+
+def _has_seal(row: Any) -> bool:
+    return isinstance(row, dict) and isinstance(row.get(SEAL), str)
+
+
+def _is_private(found: os.stat_result) -> bool:
+    """Whether a file is an ordinary one that only this user can read."""
+    is_mine = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+    return is_mine and not found.st_mode & _ALONE
 
 
 def _write_key(path: Path) -> None:

@@ -28,10 +28,13 @@ class SchemaUpkeep:
         """Migrate every database to the newest schema. Raises `LockLost` after a takeover."""
         for which, name in self.databases.items():
             migrations.ensure_database(self.dsn(migrations.MAINTENANCE_DATABASE), name)
-            dsn = self.dsn(name)
-            before = migrations.current(dsn, which)
-            applied = migrations.upgrade(dsn, which, token=self._token_for(dsn, which, token))
-            progress(_say(which, before, migrations.current(dsn, which), applied))
+            progress(self._migrate(which, self.dsn(name), token))
+
+    def _migrate(self, which: Database, dsn: Secret, token: int | None) -> str:
+        """Migrate one database; return its old and new revisions in words."""
+        before = migrations.current(dsn, which)
+        applied = migrations.upgrade(dsn, which, token=self._token_for(dsn, which, token))
+        return _say(which, before, migrations.current(dsn, which), applied)
 
     def provision_passwords(self, passwords: Mapping[str, str]) -> None:
         """Set the password of every role."""

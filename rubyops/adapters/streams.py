@@ -95,15 +95,8 @@ def _groups(client: "redis.Redis") -> list[Row]:
 
 
 def _of(client: "redis.Redis", stream: str) -> list[Row]:
-    import redis
-
-    try:
-        groups = client.xinfo_groups(stream)
-    except redis.ResponseError as error:
-        if "no such key" in str(error):
-            return []
-        raise
-    length = client.xlen(stream)
+    groups = _groups_of(client, stream)
+    length = client.xlen(stream) if groups else 0
     return [
         {
             "stream": stream,
@@ -114,6 +107,18 @@ def _of(client: "redis.Redis", stream: str) -> list[Row]:
         }
         for group in groups
     ]
+
+
+def _groups_of(client: "redis.Redis", stream: str) -> Any:
+    """Return what Redis knows of a stream's groups, nothing for a missing stream."""
+    import redis
+
+    try:
+        return client.xinfo_groups(stream)
+    except redis.ResponseError as error:
+        if "no such key" in str(error):
+            return []
+        raise
 
 
 def _to_read(client: "redis.Redis", stream: str, read_to: str) -> int:

@@ -55,13 +55,14 @@ class PytestSuites:
         there = [file for file in files if (self._checkout / file).is_file()]
         cases = self._cases(there, while_waiting) if there else {}
         figures = {name: _figures(named, cases, there) for name, named in suites.items()}
-        passed = not any(row["failures"] for row in figures.values())
-        try:
-            self._results.record(SUITES, passed=passed, suites=figures)
-        except Refused:
-            # The result is returned but not recorded, so that the next run tests again.
-            return figures
+        self._record(figures)
         return figures
+
+    def _record(self, figures: Mapping[str, Row]) -> None:
+        passed = not any(row["failures"] for row in figures.values())
+        # A refused result is returned but not recorded, so that the next run tests again.
+        with contextlib.suppress(Refused):
+            self._results.record(SUITES, passed=passed, suites=figures)
 
     def _cases(
         self, files: Sequence[str], while_waiting: Callable[[], None]
@@ -126,9 +127,13 @@ def _stop(tests: "subprocess.Popen[bytes]") -> None:
     try:
         tests.wait(STOP_SECONDS_MAX)
     except subprocess.TimeoutExpired:
-        os.killpg(tests.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            tests.wait(KILL_SECONDS_MAX)
+        _kill(tests)
+
+
+def _kill(tests: "subprocess.Popen[bytes]") -> None:
+    os.killpg(tests.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        tests.wait(KILL_SECONDS_MAX)
 
 
 def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[Row]]:
@@ -137,8 +142,7 @@ def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[
     Without a report every file has failed, and the reason is the end of pytest's output (`told`).
     """
     if not report.exists():
-        name = f"pytest gave no report: {told.strip()[-500:]}"
-        return {file: [{"outcome": "failed", "name": name}] for file in files}
+        return _no_report(files, told)
     by_module = {file.removesuffix(".py").replace("/", "."): file for file in files}
     cases: dict[str, list[Row]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
@@ -146,6 +150,11 @@ def read_cases(report: Path, files: Sequence[str], told: str) -> dict[str, list[
         if file is not None:
             cases.setdefault(file, []).append(_row(case))
     return cases
+
+
+def _no_report(files: Sequence[str], told: str) -> dict[str, list[Row]]:
+    name = f"pytest gave no report: {told.strip()[-500:]}"
+    return {file: [{"outcome": "failed", "name": name}] for file in files}
 
 
 def _row(case: ElementTree.Element) -> Row:

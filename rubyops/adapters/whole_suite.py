@@ -49,14 +49,21 @@ def finish(results: SealedResults, checkout: Path, note: Path, reports: Sequence
     """
     begun_at = _begun(results, note)
     try:
-        if not reports:
-            raise Refused(f"no report of pytest was handed over; {BY_HAND}")
-        wanted = _collected(checkout)
-        counts = {report.stem: _counted(report, wanted, begun_at) for report in reports}
+        counts = _counts(checkout, reports, begun_at)
     except Refused as refusal:
         results.record(TESTS, passed=False, failed=[refusal.message], begun_at=begun_at.isoformat())
         raise
     return results.record(TESTS, passed=True, counts=counts, begun_at=begun_at.isoformat())
+
+
+def _counts(
+    checkout: Path, reports: Sequence[Path], begun_at: datetime
+) -> dict[str, dict[str, int]]:
+    """Count the outcomes of each report. Raises `Refused` for a report of no whole, passed run."""
+    if not reports:
+        raise Refused(f"no report of pytest was handed over; {BY_HAND}")
+    wanted = _collected(checkout)
+    return {report.stem: _counted(report, wanted, begun_at) for report in reports}
 
 
 def fail(results: SealedResults, note: Path, parts: Sequence[str], reports: Sequence[Path]) -> Path:
@@ -127,12 +134,16 @@ def _counted(report: Path, wanted: Mapping[str, int], begun_at: datetime) -> dic
     _refuse_idle(report, found)
     _refuse_undeclared_skips(report, found)
     counts = count_outcomes(found)
+    _refuse_failed(report, counts)
+    return counts
+
+
+def _refuse_failed(report: Path, counts: Mapping[str, int]) -> None:
     if counts["failed"] or not counts["passed"]:
         raise Refused(
             f"the report {report.name} tells of {counts['failed']} failed and {counts['passed']} "
             "passed tests"
         )
-    return counts
 
 
 def _read_report(report: Path, files: Sequence[str], begun_at: datetime) -> Cases:

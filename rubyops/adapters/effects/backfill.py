@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rubyops.adapters.access import Access
 from rubyops.adapters.database import Link
 from rubyops.effects.backfill import BackfillPort, BatchCount
-from rubyops.ports import EffectIdentity
+from rubyops.ports import EffectIdentity, Row
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,17 @@ class BackfillDatabase:
             tenant_id=tenant_id,
             limit=limit,
         )
-        row = self.platform.one("backfill_progress", run_id=identity.run_id)
-        return BatchCount(
-            row["scanned"],
-            row["created"],
-            row["skipped_exists"],
-            row["errors"],
-            None if row["finished"] else str(row["last_key"]),
-        )
+        return _count(self.platform.one("backfill_progress", run_id=identity.run_id))
+
+
+def _count(row: Row) -> BatchCount:
+    return BatchCount(
+        row["scanned"],
+        row["created"],
+        row["skipped_exists"],
+        row["errors"],
+        None if row["finished"] else str(row["last_key"]),
+    )
 
 
 def connect(access: Access) -> BackfillPort:

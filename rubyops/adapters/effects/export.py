@@ -7,7 +7,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,8 +40,7 @@ def export_tables(
     """
     final = exports / identity.effect_id.replace("/", "-")
     if final.exists():
-        done: dict[str, object] = json.loads((final / MANIFEST).read_text(encoding="utf-8"))
-        return done
+        return _read_manifest(final)
     # A run and its resumed run have the same effect. The token gives each a folder of its own, so
     # that a run that lost its lock does not touch the files of the resumed run.
     unfinished = final.with_name(f".{final.name}.{identity.token}.unfinished")
@@ -52,6 +52,11 @@ def export_tables(
         raise _failure(error, unfinished, final) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _read_manifest(folder: Path) -> dict[str, object]:
+    manifest: dict[str, object] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return manifest
 
 
 def _failure(error: OSError, unfinished: Path, final: Path) -> RubyopsError:
@@ -107,15 +112,20 @@ def _hold(connection: psycopg.Connection[dict[str, object]], identity: EffectIde
 def _copy_all(
     link: Link, folder: Path, identity: EffectIdentity, tables: Sequence[str]
 ) -> dict[str, dict[str, object]]:
+    with _snapshot(link) as connection:
+        _confirm(connection, identity)
+        return {table: _copy(connection, folder / f"{table}.csv", table) for table in tables}
+
+
+@contextmanager
+def _snapshot(link: Link) -> Iterator[psycopg.Connection[dict[str, object]]]:
+    """Open a read-only transaction in which every query sees the same state."""
     with link.blocks("ops_export_table") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         try:
             with connection.transaction():
-                _confirm(connection, identity)
-                return {
-                    table: _copy(connection, folder / f"{table}.csv", table) for table in tables
-                }
+                yield connection
         finally:
             if not connection.closed:
                 connection.isolation_level, connection.read_only = None, None

@@ -56,14 +56,8 @@ class FreezeLevels:
         self, identity: EffectIdentity, level: str, epoch: int, change_no: int | None
     ) -> None:
         """Copy a lowered freeze to the gate row. Retries while another session locks the row."""
-        patient = Retrying(
-            retry=retry_if_exception_type(DatabaseBusy),
-            stop=stop_after_delay(GATE_SECONDS),
-            wait=wait_fixed(GATE_PAUSE_SECONDS),
-            reraise=True,
-        )
         lowered = {"token": identity.token, "level": level, "epoch": epoch, "change_no": change_no}
-        patient(self._link.rows, "ops_lower_freeze", **lowered)
+        _while_busy()(self._link.rows, "ops_lower_freeze", **lowered)
 
     def end_session(self, pid: int, started_at: str) -> bool:
         """End a session of the platform's database; return whether it was ended.
@@ -92,6 +86,15 @@ class FreezeLevels:
     def fence_holders(self) -> str:
         """Describe the sessions that lock the fence tables."""
         return self._rules.fence_holders()
+
+
+def _while_busy() -> Retrying:
+    return Retrying(
+        retry=retry_if_exception_type(DatabaseBusy),
+        stop=stop_after_delay(GATE_SECONDS),
+        wait=wait_fixed(GATE_PAUSE_SECONDS),
+        reraise=True,
+    )
 
 
 def connect(access: Access) -> FreezePort:

@@ -39,13 +39,16 @@ class TopologyMoves:
             limit=limit,
         )
         row = self.platform.one("topology_move_run", run_id=identity.run_id)
-        money = self._money(undoes or identity.run_id) if row["finished"] else ()
-        return MoveCount(
-            row["scanned"], row["players"], row["legs"], row["referring"], row["finished"], money
-        )
+        return _count(row, self._money(undoes or identity.run_id) if row["finished"] else ())
 
     def _money(self, moved_by: str) -> tuple[Row, ...]:
         return tuple(self.platform.rows("topology_move_money", run_id=moved_by))
+
+
+def _count(row: Row, money: tuple[Row, ...]) -> MoveCount:
+    return MoveCount(
+        row["scanned"], row["players"], row["legs"], row["referring"], row["finished"], money
+    )
 
 
 def connect(access: Access) -> TopologyMovePort:
