@@ -54,10 +54,7 @@ class Addresses:
 
     def redis_url(self, user: str) -> Secret:
         """Return the URL of a Redis user."""
-        if user not in REDIS_USERS:
-            raise RubyopsError(
-                f"No Redis user is named {user!r}; known are {', '.join(REDIS_USERS)}."
-            )
+        _refuse_unknown(user)
         server = self.redis()
         password = self.keys()[keyring.redis_password(user)].reveal()
         return Secret(server.url(user, password))
@@ -75,3 +72,8 @@ class Addresses:
             f"Environment {environment!r} has no {name}: it was never brought up.",
             next_command=f"rubyops up -e {environment}",
         )
+
+
+def _refuse_unknown(user: str) -> None:
+    if user not in REDIS_USERS:
+        raise RubyopsError(f"No Redis user is named {user!r}; known are {', '.join(REDIS_USERS)}.")

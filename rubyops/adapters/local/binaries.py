@@ -9,6 +9,7 @@ import pwd
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from rubyops.adapters.local.programs import VERSION_SECONDS, run_program
 from rubyops.errors import RubyopsError, UsageError
@@ -81,15 +82,20 @@ def runnable_postgres_bin(home: Path) -> Path:
     user = postgres_user()
     if user is None or _can_run(original, user):
         return original
-    copied = home / f"postgresql-{_version(original)}"
-    if not _is_bin(copied / "bin"):
-        _copy_readable(original.parent, copied)
-    if not _can_run(copied / "bin", user):
+    copied = _copy_once(original, home)
+    if not _can_run(copied, user):
         raise UsageError(
-            f"The user {user!r}, as which root runs PostgreSQL, cannot run {copied}/bin/postgres. "
+            f"The user {user!r}, as which root runs PostgreSQL, cannot run {copied}/postgres. "
             "Set RUBYOPS_HOME to a folder that every user may enter, or run rubyops as an ordinary "
             "user."
         )
+    return copied
+
+
+def _copy_once(original: Path, home: Path) -> Path:
+    copied = home / f"postgresql-{_version(original)}"
+    if not _is_bin(copied / "bin"):
+        _copy_readable(original.parent, copied)
     return copied / "bin"
 
 
@@ -126,18 +132,20 @@ def _of_the_system() -> list[Path]:
 
 def _can_run(folder: Path, user: str) -> bool:
     try:
-        asked = run_program([str(folder / "postgres"), "--version"], VERSION_SECONDS, user=user)
+        return _ask_version(folder, user).returncode == 0
     except PermissionError:
         return False
-    return asked.returncode == 0
 
 
 def _version(folder: Path) -> str:
-    program = folder / "postgres"
-    asked = run_program([str(program), "--version"], VERSION_SECONDS)
+    asked = _ask_version(folder)
     if asked.returncode != 0:
-        raise RubyopsError(f"{program} does not run: {asked.stderr.strip()[-600:]}")
+        raise RubyopsError(f"{folder / 'postgres'} does not run: {asked.stderr.strip()[-600:]}")
     return asked.stdout.strip().rpartition(" ")[2]
+
+
+def _ask_version(folder: Path, user: str | None = None) -> CompletedProcess[str]:
+    return run_program([str(folder / "postgres"), "--version"], VERSION_SECONDS, user=user)
 
 
 def _copy_readable(source: Path, target: Path) -> None:

@@ -111,12 +111,7 @@ class ExternalPostgres:
     def _refuse_foreign_roles(
         self, connection: BoundConnection, passwords: Mapping[str, str]
     ) -> None:
-        stored = connection.execute(sql.query("role_verifiers"), {"roles": list(passwords)})
-        others = [
-            role
-            for role, verifier in stored.fetchall()
-            if verifier is not None and not _is_of(verifier, passwords[role])
-        ]
+        others = _foreign_roles(connection, passwords)
         if others:
             raise Refused(
                 f"PostgreSQL on {self.where} has the roles {', '.join(others)} with other "
@@ -255,6 +250,16 @@ def _split(url: Secret, schemes: tuple[str, ...], name: str, form: str) -> Split
     if parts.scheme not in schemes or not parts.hostname:
         raise UsageError(f"{name} is not a URL of the form {form}.")
     return parts
+
+
+def _foreign_roles(connection: BoundConnection, passwords: Mapping[str, str]) -> list[str]:
+    """Name the roles of the server that have other passwords than these."""
+    stored = connection.execute(sql.query("role_verifiers"), {"roles": list(passwords)})
+    return [
+        role
+        for role, verifier in stored.fetchall()
+        if verifier is not None and not _is_of(verifier, passwords[role])
+    ]
 
 
 def _is_of(verifier: str, password: str) -> bool:

@@ -38,15 +38,19 @@ class PortBook:
         `ours` says that the program in use of the port is our own.
         """
         port = self._ports.get(name)
-        if port is None or not (ours or is_free(port)):
-            port = self._find()
-            self._ports[name] = port
-            replace_state(self._path, json.dumps(self._ports, indent=2) + "\n")
-        return port
+        if port is not None and (ours or is_free(port)):
+            return port
+        return self._choose(name)
 
     def remembered(self, name: str) -> int | None:
         """Return the stored port of `name`, None without one."""
         return self._ports.get(name)
+
+    def _choose(self, name: str) -> int:
+        port = self._find()
+        self._ports[name] = port
+        replace_state(self._path, json.dumps(self._ports, indent=2) + "\n")
+        return port
 
     def _find(self) -> int:
         taken = self._taken()

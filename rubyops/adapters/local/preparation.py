@@ -1,6 +1,7 @@
 """Prepares an environment for its start: its folders, secrets, servers and ports."""
 
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from rubyops.adapters.local import binaries, keyring, layout
 from rubyops.adapters.local.addresses import Addresses
@@ -68,9 +69,12 @@ def _prepare_postgres(
     if external is not None:
         external.accept(keys.role_passwords())
         return external
-    home = addresses.environment.home
-    programs = binaries.runnable_postgres_bin(home.parent)
     port = book.usable(POSTGRES, ours=POSTGRES in running)
+    return _create_postgres(addresses.environment.home, keys, port)
+
+
+def _create_postgres(home: Path, keys: Keyring, port: int) -> Postgres:
+    programs = binaries.runnable_postgres_bin(home.parent)
     postgres = Postgres(programs, home / POSTGRES, port)
     postgres.create(keys[keyring.role_password(SUPERUSER)].reveal())
     return postgres

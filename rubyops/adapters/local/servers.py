@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,10 +136,13 @@ class Postgres:
 
     def command(self) -> list[str]:
         """Return the command line that runs the server in the foreground."""
-        reserved = RESERVED if self._major() >= RESERVED_SINCE else {}
-        settings = {**POSTGRES_SETTINGS, **reserved, **self.settings, "port": str(self.port)}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        settings = self._all_settings().items()
+        options = [part for name, value in settings for part in ("-c", f"{name}={value}")]
         return [str(self.bin_dir / "postgres"), "-D", str(self.data), *options]
+
+    def _all_settings(self) -> dict[str, str]:
+        reserved = RESERVED if self._major() >= RESERVED_SINCE else {}
+        return {**POSTGRES_SETTINGS, **reserved, **self.settings, "port": str(self.port)}
 
     def _major(self) -> int:
         version = self.data / "PG_VERSION"
@@ -152,19 +155,12 @@ class Postgres:
     def await_ready(self, password: str, seconds: float, waiting: Waiting | None = None) -> None:
         """Wait until the superuser can connect. Raises `Unreachable` after `seconds`."""
         dsn = self.dsn(SUPERUSER, password, "postgres")
-        faults: list[Exception] = []
 
-        def answers() -> bool:
-            try:
-                connect(dsn, Watch(ATTEMPT_SECONDS, _no_answer)).close()
-            except psycopg.OperationalError as fault:
-                faults[:] = [fault]
-                return False
-            return True
+        def attempt() -> None:
+            connect(dsn, Watch(ATTEMPT_SECONDS, _no_answer)).close()
 
-        what = f"PostgreSQL on {HOST}:{self.port}"
-        if not (waiting or Waiting()).until(answers, seconds, what, POLL_SECONDS):
-            raise _never_answered("PostgreSQL", self.port, seconds, faults[0]) from faults[0]
+        starting = _Starting("PostgreSQL", self.port, attempt, psycopg.OperationalError)
+        starting.await_answer(seconds, waiting or Waiting())
 
 
 @dataclass(frozen=True)
@@ -224,30 +220,41 @@ class Valkey:
         """
         import redis
 
-        faults: list[Exception] = []
         with redis_client(self.url(SERVICES_USER, password), ATTEMPT_SECONDS) as client:
+            starting = _Starting("Valkey", self.port, client.ping, redis.RedisError)
+            starting.await_answer(seconds, waiting or Waiting())
 
-            def answers() -> bool:
-                try:
-                    client.ping()
-                except redis.RedisError as fault:
-                    faults[:] = [fault]
-                    return False
-                return True
 
-            what = f"Valkey on {HOST}:{self.port}"
-            if not (waiting or Waiting()).until(answers, seconds, what, POLL_SECONDS):
-                raise _never_answered("Valkey", self.port, seconds, faults[0]) from faults[0]
+class _Starting:
+    """A server that may still start: `attempt` raises `failure` until the server answers."""
+
+    def __init__(
+        self, server: str, port: int, attempt: Callable[[], object], failure: type[Exception]
+    ) -> None:
+        self._where = f"{server} on {HOST}:{port}"
+        self._silence = f"{server} did not answer on {HOST}:{port}"
+        self._attempt = attempt
+        self._failure = failure
+        self._faults: list[Exception] = []
+
+    def await_answer(self, seconds: float, waiting: Waiting) -> None:
+        if not waiting.until(self._answers, seconds, self._where, POLL_SECONDS):
+            fault = self._faults[-1]
+            reason = f"{self._silence} within {seconds:g} s: {str(fault).strip()}"
+            raise Unreachable(reason) from fault
+
+    def _answers(self) -> bool:
+        try:
+            self._attempt()
+        except self._failure as fault:
+            self._faults[:] = [fault]
+            return False
+        return True
 
 
 def _acl_user(user: str, password: str) -> str:
     digest = hashlib.sha256(password.encode()).hexdigest()
     return f"user {user} reset on #{digest} {ACCESS_RULES[user]}"
-
-
-def _never_answered(server: str, port: int, seconds: float, fault: Exception) -> Unreachable:
-    where = f"{server} did not answer on {HOST}:{port}"
-    return Unreachable(f"{where} within {seconds:g} s: {str(fault).strip()}")
 
 
 def _no_answer(seconds: float) -> Exception:

@@ -155,6 +155,11 @@ class Supervisor:
         pid = orphans.pid_in(self._pid_file, str(self._config))
         if pid is None:
             return False
+        self._order_shutdown(pid, token)
+        self._await_end(pid)
+        return True
+
+    def _order_shutdown(self, pid: int, token: int) -> None:
         try:
             self._fenced("shutdown", token)
         except _ShuttingDown:
@@ -162,8 +167,6 @@ class Supervisor:
         except Unreachable:
             fence_file.confirm(self._folder, token)
             orphans.end({pid: signal.SIGTERM})
-        self._await_end(pid)
-        return True
 
     def _await_end(self, pid: int) -> None:
         what = "the supervisor, which stops processes, then Valkey, then PostgreSQL"
@@ -190,11 +193,10 @@ class Supervisor:
         try:
             self._call(f"rubyops.{verb}", str(token), *arguments)
         except xmlrpc.client.Fault as fault:
-            if fault.faultCode == fence_file.OVERTAKEN:
-                raise LockLost(fault.faultString, next_command="rubyops lock show") from fault
-            if fault.faultCode == fence_file.REFUSED:
-                raise Refused(fault.faultString) from fault
-            raise
+            refusal = _refusal(fault)
+            if refusal is None:
+                raise
+            raise refusal from fault
 
     def _call(self, verb: str, *arguments: Any) -> Any:
         watch = Watch(self._patience.seconds(self._answer_seconds), self._late)
@@ -219,10 +221,18 @@ class Supervisor:
             try:
                 return getattr(proxy, verb)(*arguments)
             except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as fault:
-                reason = fault or type(fault).__name__
-                raise Unreachable(
-                    f"The supervisor of {self._home} does not answer: {reason}."
-                ) from fault
+                raise self._silent(fault) from fault
+
+    def _silent(self, fault: Exception) -> Unreachable:
+        reason = fault or type(fault).__name__
+        return Unreachable(f"The supervisor of {self._home} does not answer: {reason}.")
+
+
+def _refusal(fault: xmlrpc.client.Fault) -> RubyopsError | None:
+    """Return the error for a refusal of the fence, None for any other fault."""
+    if fault.faultCode == fence_file.OVERTAKEN:
+        return LockLost(fault.faultString, next_command="rubyops lock show")
+    return Refused(fault.faultString) if fault.faultCode == fence_file.REFUSED else None
 
 
 def _socket_path(folder: Path) -> Path:

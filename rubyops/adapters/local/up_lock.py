@@ -3,6 +3,8 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import TextIO
 
 from rubyops.adapters.local.waiting import Waiting
 from rubyops.errors import LockHeld
@@ -17,16 +19,17 @@ def up_lock(environment: Environment, waiting: Waiting) -> Iterator[None]:
     """Hold the lock of an environment, whose folder must exist. Raises `LockHeld` after 120 s."""
     name = repr(environment.name)
     with (environment.home / "up.lock").open("w") as file:
-
-        def is_taken() -> bool:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
-
         what = f"another rubyops, which starts or stops {name}"
-        if not waiting.until(is_taken, LOCK_SECONDS, what, POLL_SECONDS):
+        if not waiting.until(partial(_is_taken, file), LOCK_SECONDS, what, POLL_SECONDS):
             words = f"Another rubyops has been starting or stopping {name}"
             raise LockHeld(f"{words} for {LOCK_SECONDS:g} s. See that it goes on, then repeat.")
         yield
+
+
+def _is_taken(file: TextIO) -> bool:
+    """Take the lock of a file; return False while another process holds it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
