@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal, TextIO
+from typing import IO, Literal, TextIO
 
 from wallet_runtime.contract.secrets import masked
 from wallet_runtime.contract.text import shown
@@ -49,10 +49,7 @@ def prepare() -> None:
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         _occupy(number)
-        if getattr(sys, name) is None:
-            mode = "r" if name == "stdin" else "w"
-            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
-        stream = getattr(sys, name)
+        stream = getattr(sys, name) or _attach(number, name)
         if name != "stdin" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=UNENCODABLE)
 
@@ -64,6 +61,14 @@ def _occupy(number: int) -> None:
     except OSError:
         # Opened for reading, so that a write fails as it does on a closed descriptor.
         os.open(os.devnull, os.O_RDONLY)
+
+
+def _attach(number: int, name: str) -> IO[str]:
+    """Make the stream of `sys` that Python left out because its descriptor was closed."""
+    mode = "r" if name == "stdin" else "w"
+    stream: IO[str] = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+    setattr(sys, name, stream)
+    return stream
 
 
 def encodes(text: str, stream: TextIO | None) -> bool:

@@ -21,6 +21,12 @@ class Lazy(NamedTuple):
     summary: str
     arguments: tuple[str, ...] | None = None
 
+    def load(self) -> click.Command:
+        """Import the module and return the command."""
+        found = getattr(import_module(self.module), self.maker)
+        command: click.Command = found if self.arguments is None else found(*self.arguments)
+        return command
+
 
 class LazyGroup(click.Group):
     """A group that lists, completes and explains its commands from the table alone."""
@@ -37,11 +43,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return one command, None for an unknown name."""
         entry = self._table.get(cmd_name)
-        if entry is None:
-            return None
-        found = getattr(import_module(entry.module), entry.maker)
-        command: click.Command = found if entry.arguments is None else found(*entry.arguments)
-        return command
+        return None if entry is None else entry.load()
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

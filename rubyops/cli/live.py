@@ -132,8 +132,12 @@ class Live:
         while True:
             time.sleep(HEARTBEAT_SECONDS)
             if self._moving.is_set():
-                waited = time.monotonic() - self._began
-                self._console.say(f"    still at {self._place}{self._step} ({waited:.0f} s)")
+                self._console.say(
+                    f"    still at {self._place}{self._step} ({self._waited():.0f} s)"
+                )
+
+    def _waited(self) -> float:
+        return time.monotonic() - self._began
 
 
 def _parts(value: list[object] | dict[str, object]) -> list[object]:

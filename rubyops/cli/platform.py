@@ -33,12 +33,17 @@ def down(*, console: Console, environment: str | None) -> int:
     seen = toolkit.control.reachable()
     with stoppable(console) as stop:
         ran = _take_down(console, toolkit, stop)
-    words = "everything is stopped" if ran else "nothing was running"
     if ran and not seen:
         console.say("Whether a run was at work is not known: control did not answer.")
-    console.data(f"{toolkit.environment.name}: {words}")
-    item = Item("down", "Platform", "ok" if ran else "noop", words, None)
+    item = _down_item(ran)
+    console.data(f"{toolkit.environment.name}: {item.summary}")
     return render.answer(console, toolkit.environment.name, Rows("rubyops.down/v1", (item,)))
+
+
+def _down_item(ran: bool) -> Item[None]:
+    if ran:
+        return Item("down", "Platform", "ok", "everything is stopped", None)
+    return Item("down", "Platform", "noop", "nothing was running", None)
 
 
 def _take_down(console: Console, toolkit: "EnvironmentServices", stop: StopSignal) -> bool:

@@ -191,11 +191,14 @@ def resume(*, console: Console, environment: str | None, run_id: str) -> int:
 
 
 def _parameters(given: tuple[str, ...]) -> dict[str, str]:
-    wrong = [text for text in given if "=" not in text]
-    if wrong:
-        raise UsageError(f"--set takes NAME=VALUE, found {wrong[0]!r}")
-    pairs = (text.partition("=") for text in given)
-    return {name: value for name, _, value in pairs}
+    return dict(map(_parameter, given))
+
+
+def _parameter(given: str) -> tuple[str, str]:
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise UsageError(f"--set takes NAME=VALUE, found {given!r}")
+    return name, value
 
 
 @contextlib.contextmanager

@@ -22,17 +22,19 @@ def answer(
     """
     if code is None:
         code = ExitCode.DONE if view.verdict == "ok" else ExitCode.CHECK_FAILED
-    console.answer(
-        {
-            "schema": view.schema,
-            "ok": code in (ExitCode.DONE, ExitCode.HAS_CHANGES),
-            "exit_code": int(code),
-            "environment": environment,
-            "results": [released(item) for item in view.results],
-            **plain(view.beside),
-        }
-    )
+    console.answer(_envelope(environment, view, code))
     return code
+
+
+def _envelope(environment: str | None, view: View, code: ExitCode) -> dict[str, object]:
+    return {
+        "schema": view.schema,
+        "ok": code in (ExitCode.DONE, ExitCode.HAS_CHANGES),
+        "exit_code": int(code),
+        "environment": environment,
+        "results": [released(item) for item in view.results],
+        **plain(view.beside),
+    }
 
 
 def marked(console: Console, items: Iterable[Item[object]], width: int) -> None:

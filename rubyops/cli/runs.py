@@ -1,6 +1,5 @@
 """The commands about past runs, their journals, the lock and playbook files."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 import click
@@ -12,14 +11,15 @@ from rubyops.cli.options import line
 from rubyops.views.lock import read_lock
 from rubyops.views.playbooks import StepsView, ValidPlaybookView, shipped_playbooks
 from rubyops.views.runs import (
+    DamageFacts,
     JournalsView,
     RunFacts,
-    RunsView,
     RunView,
     read_run,
     read_runs,
     verify_journals,
 )
+from rubyops.views.view import Item
 
 RUNS_SHOWN = 20
 
@@ -37,15 +37,15 @@ def runs_list(*, console: Console, environment: str | None, limit: int) -> int:
     """List runs, newest first, with what they were for and how they ended."""
     toolkit = bootstrap.open_environment(environment)
     view = read_runs(bootstrap.quiet_session(toolkit), limit)
-    console.table(list(_told(view)), ["run", "playbook", "started", "state", "exit"])
+    rows = [_row(run) for run in view.runs]
+    console.table(rows, ["run", "playbook", "started", "state", "exit"])
     return render.answer(console, toolkit.environment.name, view)
 
 
-def _told(view: RunsView) -> Iterator[list[object]]:
-    for run in view.runs:
-        facts = run.details if isinstance(run.details, RunFacts) else None
-        started = f"{facts.started_at:%Y-%m-%dT%H:%M:%S}" if facts else None
-        yield [run.id, run.title, started, run.summary, facts.exit_code if facts else None]
+def _row(run: Item[RunFacts | DamageFacts]) -> list[object]:
+    facts = run.details if isinstance(run.details, RunFacts) else None
+    started = f"{facts.started_at:%Y-%m-%dT%H:%M:%S}" if facts else None
+    return [run.id, run.title, started, run.summary, facts.exit_code if facts else None]
 
 
 @click.command("show")

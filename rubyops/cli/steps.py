@@ -121,9 +121,15 @@ def _with_default(text: str, default: object) -> str | None:
     return " ".join(part for part in (text, told) if part) or None
 
 
-def _click_type(hint: Any) -> tuple[click.ParamType[Any] | type, bool]:
+def _without_none(hint: Any) -> Any:
+    """Return T for the type hint `T | None`, and any other hint unchanged."""
     if get_origin(hint) in (Union, types.UnionType):
-        hint = next(part for part in get_args(hint) if part is not type(None))
+        return next(part for part in get_args(hint) if part is not type(None))
+    return hint
+
+
+def _click_type(hint: Any) -> tuple[click.ParamType[Any] | type, bool]:
+    hint = _without_none(hint)
     if get_origin(hint) is Literal:
         return click.Choice([value for value in get_args(hint) if value]), False
     if hint is bool:
