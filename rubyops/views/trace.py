@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from rubyops.errors import UsageError
-from rubyops.ports import Read
+from rubyops.ports import Read, Row
 from rubyops.views.view import Item, View
 
 TRACED_MAX = 200
+T = TypeVar("T")
 Shares = list[dict[str, Any]]  # amounts by account, as the wallet records them
 
 
@@ -165,20 +166,28 @@ class TraceView(View):
 def read_trace(read: Read, named: str) -> TraceView:
     """Trace the bet or player with this id. Raises `UsageError` unless the id names exactly one."""
     subject = _subject(read, named)
+    bet_id = subject.id if subject.kind == "bet" else None
     whose: dict[str, Any] = {"brand_id": subject.brand_id, "player_id": subject.player_id}
-    is_bet = subject.kind == "bet"
-    bets = read.rows("ops_trace_bet", id=subject.id) if is_bet else []
     newest: dict[str, Any] = {**whose, "limit": TRACED_MAX}
-    of_bet: dict[str, Any] = {**newest, "authorization_id": subject.id if is_bet else None}
+    of_bet: dict[str, Any] = {**newest, "authorization_id": bet_id}
     return TraceView(
         subject,
-        TracedBet(**bets[0]) if bets else None,
-        tuple(Account(**row) for row in read.rows("ops_trace_accounts", **whose)),
-        tuple(LedgerRow(**row) for row in read.rows("ops_trace_ledger", **of_bet)),
-        tuple(Win(**row) for row in read.rows("ops_trace_wins", **of_bet)),
-        tuple(Rolling(**row) for row in read.rows("ops_trace_rollings", **whose)),
-        tuple(Event(**row) for row in read.rows("ops_trace_events", **newest)),
+        _bet(read, bet_id),
+        _all(Account, read.rows("ops_trace_accounts", **whose)),
+        _all(LedgerRow, read.rows("ops_trace_ledger", **of_bet)),
+        _all(Win, read.rows("ops_trace_wins", **of_bet)),
+        _all(Rolling, read.rows("ops_trace_rollings", **whose)),
+        _all(Event, read.rows("ops_trace_events", **newest)),
     )
+
+
+def _all(kind: type[T], rows: list[Row]) -> tuple[T, ...]:
+    return tuple(kind(**row) for row in rows)
+
+
+def _bet(read: Read, bet_id: str | None) -> TracedBet | None:
+    bets = [] if bet_id is None else read.rows("ops_trace_bet", id=bet_id)
+    return TracedBet(**bets[0]) if bets else None
 
 
 def _subject(read: Read, named: str) -> Subject:
