@@ -29,7 +29,7 @@ class Driver(Protocol):
         """List every copy of every process. Raises `Unreachable` when their state is unknown."""
 
     def listen(self, hear: Callable[[], None], say: Callable[[str], None]) -> None:
-        """Call `hear` between the polls of a wait, which it may end by raising; `say` gets text."""
+        """Call `hear` between the polls of a wait. `hear` may raise to end it. `say` gets text."""
 
     # Each changing method takes the run's fencing token. It raises `LockLost` when a newer token
     # exists. The token is None when `control` could not give one. `start` and `stop` then work only

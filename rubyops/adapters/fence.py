@@ -19,7 +19,7 @@ class EnvironmentFence:
     def advance(self, token: int) -> None:
         """Raise the fence to this token, first in the supervisor's file.
 
-        A migration that began without a token checks that file before each database.
+        A migration that began without a token reads that file before it changes each database.
         """
         self.driver.advance_fence(token)
         if self.has_money():

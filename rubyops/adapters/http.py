@@ -131,7 +131,7 @@ class GetClient:
         return self._client
 
     def _abandon(self, patience: Patience) -> None:
-        """Leave the client to the thread of a call that took too long, which closes it."""
+        """Drop the client after a late call, whose thread goes on and closes the client."""
         self._client = None
         patience.doubts = True
 

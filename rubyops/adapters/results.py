@@ -150,7 +150,7 @@ class SealedResults:
         return path
 
     def _key(self) -> bytes:
-        """Read the key. Raises `Refused` unless only its owner, this user, can read it."""
+        """Read the key. Raises `Refused` if the key is damaged, or if other users can read it."""
         path = self._key_path
         if not _is_private(path.lstat()):
             raise Refused(

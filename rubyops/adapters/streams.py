@@ -73,7 +73,7 @@ class StreamReader:
                 f"Redis cannot be reached: {error}", next_command="rubyops up"
             ) from error
         except BaseException:
-            self._client = None  # the abandoned thread still uses and closes it
+            self._client = None  # the thread that goes on closes the client
             self._patience.doubts = True
             raise
         self._patience.doubts = False
@@ -110,7 +110,7 @@ def _of(client: "redis.Redis", stream: str) -> list[Row]:
 
 
 def _groups_of(client: "redis.Redis", stream: str) -> Any:
-    """Return what Redis knows of a stream's groups, nothing for a missing stream."""
+    """Return the groups of a stream as Redis describes them, empty for a missing stream."""
     import redis
 
     try:

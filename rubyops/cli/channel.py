@@ -55,7 +55,7 @@ def prepare() -> None:
 
 
 def _occupy(number: int) -> None:
-    """Open a descriptor that is closed; lower ones have to be open."""
+    """Open a descriptor that is closed. Every lower number must be open, as the lowest is taken."""
     try:
         os.fstat(number)
     except OSError:

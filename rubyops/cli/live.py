@@ -59,7 +59,7 @@ class Live:
         self._console.say(f"Run {run_id}{' goes on' if resumed else ''} (Ctrl-C stops it safely)")
 
     def step_started(self, number: int, total: int, step: Step) -> None:
-        """Set the step that a heartbeat names."""
+        """Report the step that begins. Later heartbeats name this step."""
         self._place = f"[{number}/{total}] "
         self._move(step.title)
         self._console.event(

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def take_down(toolkit: "EnvironmentServices", say: Callable[[str], None], stop: StopSignal) -> bool:
     """Stop everything of the environment and return whether anything ran. Raises `LockHeld`.
 
-    Holds the lock and raises the fence as a run does. If another run takes over the lock, this
-    stops nothing more (ADR 15). Without an answer from `control` it stops everything without a
-    lock.
+    The command holds the lock and raises the fence as a run does. When another run takes over the
+    lock, the supervisor refuses further orders (ADR 15). Without an answer from `control` the
+    command stops everything without a lock.
     """
     with _lock(toolkit, say, stop) as token:
         return toolkit.driver.down(token)

@@ -81,7 +81,7 @@ class DocumentsView(View):
 
 
 class Violation(TypedDict):
-    """A rule that a document breaks, and the path of the place, as wallet_service reports it."""
+    """A rule that a document breaks, and the path in the document, as wallet_service reports."""
 
     rule: str
     path: str

@@ -264,7 +264,7 @@ class JournalsView(View):
 def verify_journals(
     reader: JournalReader, run_ids: Sequence[str]
 ) -> Iterator[Item[SoundnessFacts]]:
-    """Verify these journals one by one. Raises `Unreachable`, and `UsageError` for no run."""
+    """Verify journals one by one. Raises `Unreachable`, and `UsageError` for an unknown run."""
     for run_id in run_ids:
         faults = tuple(reader.faults(run_id))
         ahead = 0 if faults else reader.ahead(run_id)

@@ -18,7 +18,7 @@ class Addresses:
     """The addresses of one environment. Each method raises `NotThere` before the first `up`."""
 
     def __init__(self, environment: Environment) -> None:
-        """Find the servers. Raises `UsageError` for a URL that is invalid or names a new server."""
+        """Find the servers. Raises `UsageError` for an invalid URL, or a change of the server."""
         self.environment = environment
         self.locations = ServerLocations(environment)
 

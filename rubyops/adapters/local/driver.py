@@ -27,7 +27,7 @@ class LocalDriver:
     """Drives one environment on this machine. The constructor reads its folder, starts nothing."""
 
     def __init__(self, environment: Environment) -> None:
-        """Find its servers. Raises `UsageError` for a URL that is invalid or names a new server."""
+        """Find the servers. Raises `UsageError` for an invalid URL, or a change of the server."""
         self.environment = environment
         self._home = environment.home
         self._waiting = Waiting()
@@ -36,7 +36,7 @@ class LocalDriver:
         self._keeper = ProcessKeeper(environment, self._supervisor)
 
     def listen(self, hear: Callable[[], None], say: Progress) -> None:
-        """Call `hear` between the polls of a wait, which it may end by raising; `say` gets text."""
+        """Call `hear` between the polls of a wait. `hear` may raise to end it. `say` gets text."""
         self._waiting.hear, self._waiting.say = hear, say
 
     # --- addresses and secrets
@@ -111,9 +111,9 @@ class LocalDriver:
         The copies in `restart` (process, number) are restarted even when they run, because the
         supervisor cannot see which code a copy has loaded.
 
-        `control` gives the tokens, and may be down. Without a token this uses the token that the
-        environment has at the beginning. A run that takes the lock meanwhile raises the fence, and
-        the supervisor then refuses the remaining steps (ADR 15).
+        `control` gives the tokens, and may be down. Without a token the start uses the token that
+        the environment has at the beginning. A run that takes the lock meanwhile raises the fence,
+        and the supervisor then refuses the remaining steps (ADR 15).
         """
         self._home.mkdir(mode=0o711, parents=True, exist_ok=True)
         began = self.fence()
@@ -136,9 +136,9 @@ class LocalDriver:
     def down(self, token: int | None = None) -> bool:
         """Stop processes, Valkey, PostgreSQL, then orphans; return whether anything ran.
 
-        External servers keep running, with the environment's data. Without a token this uses the
-        token that the environment has at the beginning, because a platform must come down even when
-        `control` does not answer. Raises `LockLost`, and then stops nothing.
+        External servers keep running, with the environment's data. A platform must come down even
+        when `control` does not answer and gives no token. The stop then uses the token that the
+        environment has at the beginning. Raises `LockLost`, and then stops nothing.
         """
         if not self._home.exists():
             return False

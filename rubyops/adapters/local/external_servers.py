@@ -28,7 +28,7 @@ from rubyops.ports import Database
 if TYPE_CHECKING:
     import redis
 
-OWNER_KEY = "rubyops:environment"  # its value names the platform of a logical database
+OWNER_KEY = "rubyops:environment"  # the key whose value names the database's platform
 MAINTENANCE_DATABASE = "postgres"
 OLDEST_POSTGRES, OLDEST_REDIS = 15, 7
 CALL_SECONDS = 10.0

@@ -30,7 +30,7 @@ class FencedInterface:
         return True
 
     def startProcess(self, token: str, name: str) -> bool:
-        """Start a program."""
+        """Start a program, and return before the program runs."""
         with_faults(fence_file.confirm, self._folder, token)
         return bool(self._orders.startProcess(name, False))
 
@@ -41,7 +41,7 @@ class FencedInterface:
         return True
 
     def shutdown(self, token: str) -> bool:
-        """Stop every program, then supervisord."""
+        """Stop every program and then supervisord."""
         with_faults(fence_file.confirm, self._folder, token)
         return bool(self._orders.shutdown())
 

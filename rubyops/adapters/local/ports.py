@@ -35,7 +35,7 @@ class PortBook:
     def usable(self, name: str, *, ours: bool = False) -> int:
         """Return the stored port of `name`. Choose and store another port if it is in use.
 
-        `ours` says that the program in use of the port is our own.
+        `ours` means that our own server listens on the stored port, so that the port stays.
         """
         port = self._ports.get(name)
         if port is not None and (ours or is_free(port)):

@@ -203,7 +203,7 @@ class Supervisor:
         try:
             answer = within(watch, lambda: self._ask(watch, verb, arguments), lambda _: None)
         except xmlrpc.client.Fault as fault:
-            self._patience.doubts = False  # a refusal is an answer
+            self._patience.doubts = False  # the supervisor has answered
             if fault.faultCode == SHUTTING_DOWN:
                 raise _ShuttingDown(f"The supervisor of {self._home} is shutting down.") from fault
             raise
