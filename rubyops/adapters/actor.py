@@ -35,7 +35,10 @@ from wallet_runtime.contract.secrets import ADMIN_TOKEN_PREFIX, PROVIDER_SECRET_
 
 # Canary players get a brand of their own, so that no customer's brand ever contains a canary.
 CANARY_BRAND = str(uuid5(NAMESPACE_URL, "rubyops/canary-brand"))
+PLAYERS_PATH = "/internal/players"
 PASS_SECONDS = 600
+# The wallet may answer with these codes when a canary pass is void.
+VOID_PASS_CODES = (MAINTENANCE, CANARY_TOKEN_INVALID)
 ADMIN_TOKEN = f"{ADMIN_TOKEN_PREFIX}OPERATOR"
 
 
@@ -108,8 +111,10 @@ class CanaryActor:
         return str(answer.body["session"])
 
     def _create_player(self, asked: Mapping[str, object], *, key: str) -> HttpAnswer:
-        path, body = "/internal/players", {"brand_id": CANARY_BRAND, **asked, "canary": True}
-        return self.as_operator(PLAYER_SERVICE, "POST", path, body, key=key, brand_id=CANARY_BRAND)
+        body = {"brand_id": CANARY_BRAND, **asked, "canary": True}
+        return self.as_operator(
+            PLAYER_SERVICE, "POST", PLAYERS_PATH, body, key=key, brand_id=CANARY_BRAND
+        )
 
     def as_player(
         self,
@@ -196,10 +201,9 @@ class CanaryActor:
     def _judged(self, answer: HttpAnswer) -> HttpAnswer:
         """Return the answer. Raises `LockLost` when the run's fencing token was overtaken.
 
-        The wallet answers with these two codes when a canary pass is void. `fence_hold` then raises
-        if a newer run has made the pass void.
+        `fence_hold` raises if a newer run has made the canary pass void.
         """
-        if code_of(answer) in (MAINTENANCE, CANARY_TOKEN_INVALID):
+        if code_of(answer) in VOID_PASS_CODES:
             self._link.rows("fence_hold", token=self._identity.token)
         return not_overtaken(answer, self._identity)
 

@@ -27,6 +27,7 @@ LEFT_CHECK_MS = 1_000
 # Our queries qualify every name with its schema. A search path that was set for the role could
 # replace a built-in function.
 SEARCH_PATH = "pg_catalog"
+ALWAYS_SET = {"client_connection_check_interval": LEFT_CHECK_MS, "search_path": SEARCH_PATH}
 RV = TypeVar("RV")
 Options = dict[str, Any]
 
@@ -83,8 +84,7 @@ def connect(
 
 
 def _session_options(settings: Mapping[str, object]) -> str:
-    ours = {"client_connection_check_interval": LEFT_CHECK_MS, "search_path": SEARCH_PATH}
-    return " ".join(f"-c {name}={value}" for name, value in {**ours, **settings}.items())
+    return " ".join(f"-c {name}={value}" for name, value in {**ALWAYS_SET, **settings}.items())
 
 
 def open_session(

@@ -109,8 +109,10 @@ class ControlDatabase:
 
     def renew(self, run_id: str, token: int) -> None:
         """Renew the lease. Raises `LockLost` when this run does not hold the lock any more."""
-        lease = {"run_id": run_id, "token": token, "lease_seconds": LEASE_SECONDS}
-        if not self._link.rows("control_lock_renew", **lease):
+        renewed = self._link.rows(
+            "control_lock_renew", run_id=run_id, token=token, lease_seconds=LEASE_SECONDS
+        )
+        if not renewed:
             raise _lost(run_id, token)
 
     def release(self, run_id: str, token: int) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from rubyops.ports import Holder
 
 _START_TIME_FIELD = 19  # of /proc/<pid>/stat, counted after the command name
+# A zombie (Z) has ended, and waits for its parent to read the exit code. X is a dead process.
+_ENDED_STATES = ("Z", "X")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 ROOT = 0
 _UID_DIGITS_MAX = 10  # of a 32-bit number
@@ -40,8 +42,7 @@ def _started(pid: int) -> int | None:
         fields = _stat_fields(pid)
     except OSError:
         return None
-    # A zombie has ended, and waits for its parent to read the exit code.
-    return None if fields[0] in ("Z", "X") else int(fields[_START_TIME_FIELD])
+    return None if fields[0] in _ENDED_STATES else int(fields[_START_TIME_FIELD])
 
 
 def _stat_fields(pid: int) -> list[str]:

@@ -169,8 +169,9 @@ def code_of(answer: HttpAnswer) -> object:
 def not_overtaken(answer: HttpAnswer, identity: EffectIdentity) -> HttpAnswer:
     """Return the answer. Raises `LockLost` where the service refused the effect's token."""
     if _is_overtaken(answer):
-        token = f"fencing token {identity.token} was overtaken"
-        raise overtaken(f"{token}, so the service changed nothing")
+        raise overtaken(
+            f"fencing token {identity.token} was overtaken, so the service changed nothing"
+        )
     return answer
 
 

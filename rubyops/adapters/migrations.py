@@ -181,8 +181,9 @@ def _take_back(
 def _hold(driver: psycopg.Connection[Any], which: Database, token: int) -> None:
     """Hold the fence until the transaction ends. Raises `LockLost` for an overtaken token."""
     if not _is_held(driver, which, token):
-        reason = f"fencing token {token} was overtaken"
-        raise overtaken(f"{reason}, so the schema of {which} stays as it is")
+        raise overtaken(
+            f"fencing token {token} was overtaken, so the schema of {which} stays as it is"
+        )
 
 
 def _is_held(driver: psycopg.Connection[Any], which: Database, token: int) -> bool:

@@ -108,7 +108,7 @@ class SealedResults:
     def seal(self, row: Row) -> Row:
         """Return the row with its seal. The first call creates the key."""
         if not os.path.lexists(self._key_path):
-            self._make_key(self._key_path)
+            self._make_key()
         return {**row, SEAL: _seal(self._key(), row)}
 
     def is_sealed(self, row: Any) -> bool:
@@ -165,7 +165,8 @@ class SealedResults:
             )
         return key
 
-    def _make_key(self, path: Path) -> None:
+    def _make_key(self) -> None:
+        path = self._key_path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{secrets.token_hex(4)}")
         _write_key(unfinished)

@@ -20,6 +20,7 @@ from rubyops.errors import Refused
 from rubyops.model.recorded import TESTS
 from rubyops.ports import Row
 
+COLLECT = (sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider")
 COLLECT_SECONDS_MAX = 300
 BY_HAND = "scripts/test without arguments records its result by itself"
 FAILED_KEPT_MAX = 20
@@ -117,7 +118,7 @@ def _collected(checkout: Path) -> dict[str, int]:
 
 def _collect(checkout: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "no:cacheprovider"],
+        COLLECT,
         cwd=checkout,
         env=clean_environ(),
         capture_output=True,

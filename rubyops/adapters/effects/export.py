@@ -138,8 +138,7 @@ def _confirm(connection: psycopg.Connection[dict[str, object]], identity: Effect
     """
     present = connection.execute(sql.query("fence_present")).fetchone()
     if present is None or present["token"] != identity.token:
-        token = f"fencing token {identity.token} was overtaken"
-        raise overtaken(f"{token}, so nothing was exported")
+        raise overtaken(f"fencing token {identity.token} was overtaken, so nothing was exported")
 
 
 def _copy(

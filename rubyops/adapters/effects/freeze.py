@@ -56,8 +56,14 @@ class FreezeLevels:
         self, identity: EffectIdentity, level: str, epoch: int, change_no: int | None
     ) -> None:
         """Copy a lowered freeze to the gate row. Retries while another session locks the row."""
-        lowered = {"token": identity.token, "level": level, "epoch": epoch, "change_no": change_no}
-        _while_busy()(self._link.rows, "ops_lower_freeze", **lowered)
+        _while_busy()(
+            self._link.rows,
+            "ops_lower_freeze",
+            token=identity.token,
+            level=level,
+            epoch=epoch,
+            change_no=change_no,
+        )
 
     def end_session(self, pid: int, started_at: str) -> bool:
         """End a session of the platform's database; return whether it was ended.
