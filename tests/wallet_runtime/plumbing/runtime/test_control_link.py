@@ -5,6 +5,7 @@ A process whose link to `control` is broken reports that.
 
 import time
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import psycopg
 import pytest
@@ -78,15 +79,11 @@ def test_a_change_ends_the_wait_for_the_next_heartbeat(
 
 
 def test_an_idle_link_reads_once_a_second(link: ControlLink, control_db: TestDatabase) -> None:
-    read: list[str] = []
-    execute = DatabaseSession.all
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            DatabaseSession,
-            "all",
-            lambda session, name, **values: read.append(name) or execute(session, name, **values),
-        )
+    with patch.object(
+        DatabaseSession, "one", autospec=True, side_effect=DatabaseSession.one
+    ) as one:
         time.sleep(3.0)
+    read = [call.args[1] for call in one.call_args_list]
     assert 2 <= read.count("control_read_freeze") <= 4
 
 
