@@ -1,10 +1,8 @@
-"""Many commands in two trips and one transaction.
+"""Batches of commands: one round trip reads all states, a second one applies all decisions.
 
-It reads for all, decides each by its own rule, and applies each for itself.
-
-A batch is a saving of trips and commits, nothing else: every command keeps its own request id,
-answer and refusal, exactly as if it had come alone. Commands of one player are taken one after the
-other, in the order given.
+A batch only saves round trips and commits. Each command has its own request id, answer and errors,
+as if it were sent alone. Commands of one player are carried out one after the other, in the given
+order.
 """
 
 import time
@@ -33,7 +31,11 @@ Result = tuple[int, Answer] | ApiError
 
 @dataclass
 class BatchItem:
-    """A command as `Money.perform` takes it, and how often the player moved meanwhile."""
+    """A command, in the arguments of `Money.perform`, with its progress in the batch.
+
+    `attempts` counts the tries that another command of the same player made outdated. `result` is
+    None until the command is finished.
+    """
 
     request: Request
     reads: Reads
@@ -43,12 +45,12 @@ class BatchItem:
 
 
 def perform_many(money: Money, items: Sequence[BatchItem]) -> list[Result]:
-    """Carry every command out once and for all.
+    """Carry out at most `COMMANDS_MAX` commands, each once per request id.
 
-    Return each one's final status and body, or the error it would have raised alone.
+    Return for each command its status and body, or the error that `Money.perform` would raise.
 
-    At most `COMMANDS_MAX`. What is not decided within `SECONDS_MAX` is `ServiceBusy`; a repeat
-    under the same request ids finishes it.
+    The result of a command that is not finished within `SECONDS_MAX` is `ServiceBusy`. The caller
+    may repeat such a command under the same request id.
     """
     assert len(items) <= COMMANDS_MAX
     until = time.monotonic() + SECONDS_MAX
@@ -60,9 +62,9 @@ def perform_many(money: Money, items: Sequence[BatchItem]) -> list[Result]:
 
 
 def _next_of_each_player(items: Sequence[BatchItem]) -> list[BatchItem]:
-    """Pick the first open command of each player, sorted by player.
+    """Pick the first unfinished command of each player, sorted by player.
 
-    So two batches lock players in one order and cannot deadlock.
+    The order keeps two batches from a deadlock: both lock the players in the same order.
     """
     first = {
         (item.request.brand_id, item.request.player_id): item
@@ -104,11 +106,11 @@ def _decided(
 
 
 def _result(item: BatchItem, decision: Decision, outcome: Outcome) -> Result | None:
-    """Translate an outcome as `Money.perform` does.
+    """Turn the outcome of SQL into a command's result, as `Money.perform` does.
 
-    None where the world moved on and the command is decided again.
-
-    An overtaken fencing token is the whole batch's, so it is raised.
+    Return None if the command must be decided again, because the player or the active pair changed
+    after the read. All commands of a batch have the same fencing token, so an outdated token is
+    raised as an error of the whole batch.
     """
     if outcome.outcome != FAILED:
         try:

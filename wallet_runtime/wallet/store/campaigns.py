@@ -1,4 +1,4 @@
-"""Campaigns of the back office: each is made once, and only wins change what is left of it."""
+"""Campaigns of the back office: each is created once; afterwards only wins use up its cap."""
 
 from datetime import datetime
 from uuid import UUID
@@ -25,7 +25,7 @@ class CampaignExists(Conflict):
 
 
 class CampaignRecord(Struct, frozen=True):
-    """A campaign and its request, in the names that `wallet.create_campaign` reads."""
+    """A campaign and its request. SQL function `wallet.create_campaign` reads fields by name."""
 
     brand_id: UUID
     caller: str
@@ -43,10 +43,11 @@ class CampaignRecord(Struct, frozen=True):
 
 
 def create(database: Database, request: Request, campaign: NewCampaign) -> None:
-    """Make a campaign, once per request id; a repeat changes nothing.
+    """Create a campaign, once per request id; a repeated request changes nothing.
 
-    Raises `CampaignExists` (409), `PayloadMismatch` and `AnswerPruned` (409), `Maintenance` (503)
-    while money is sealed.
+    Raises `CampaignExists` (409) for a code that is in use, `Maintenance` (503) while money is
+    sealed, `PayloadMismatch` (409) if the request id was used with another payload, and
+    `AnswerPruned` (409) if its answer is no longer stored.
     """
     record = CampaignRecord(
         brand_id=request.brand_id,

@@ -1,6 +1,6 @@
-"""Players' choices of a funding source. They move no money, so they are no command.
+"""Players' choices of a funding source: per provider type, the newest choice counts.
 
-The newest stands.
+A choice moves no money, so it does not go through `wallet.apply_command`.
 """
 
 from uuid import UUID
@@ -21,7 +21,7 @@ for _name in (_KEEP, _READ):
 
 
 class ChoiceRecord(Struct, frozen=True):
-    """A choice and the request that makes it, in the names that `wallet.choose_source` reads."""
+    """A choice and its request. SQL function `wallet.choose_source` reads the fields by name."""
 
     brand_id: UUID
     player_id: UUID
@@ -36,10 +36,11 @@ class ChoiceRecord(Struct, frozen=True):
 
 
 def keep(database: Database, request: Request, choice: Choice) -> None:
-    """Keep a choice once per request id; a repeat changes nothing.
+    """Save a choice once per request id; a repeated request changes nothing.
 
-    Raises `Maintenance` (503) while money is sealed, or with a canary token that is no valid pass;
-    `PayloadMismatch` and `AnswerPruned` (409) as `Money.perform` does.
+    Raises `Maintenance` (503) while money is sealed, or if the canary token is not a valid pass.
+    Raises `PayloadMismatch` (409) if the request id was used with another payload, and
+    `AnswerPruned` (409) if its answer is no longer stored.
     """
     record = ChoiceRecord(
         brand_id=request.brand_id,
@@ -62,7 +63,7 @@ def keep(database: Database, request: Request, choice: Choice) -> None:
 
 
 def kept(database: Database, brand_id: UUID, player_id: UUID) -> dict[str, str]:
-    """Return what a player has chosen: source by provider type."""
+    """Return the player's chosen source for each provider type."""
     with database.session() as session:
         return {
             str(row["provider_type"]): str(row["source"])

@@ -1,4 +1,4 @@
-"""A decided command in the words of `wallet.command`: as parameters, or as JSON of a batch."""
+"""A decided command in the form that SQL takes: statement parameters, or JSON for a batch."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from wallet_runtime.wallet.domain.state import Request, State
 
 
 class StateWanted(Reads, frozen=True, omit_defaults=True, kw_only=True):
-    """The input of `wallet.read_state`: whose state, under which request id, and what beside."""
+    """The input of `wallet.read_state`: the player, the request id and the rows to read."""
 
     brand_id: UUID
     player_id: UUID
@@ -23,7 +23,10 @@ class StateWanted(Reads, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Command(Written, frozen=True):
-    """The fields of `wallet.command`: who asks, on what it was decided, and the decision."""
+    """The fields of the SQL type `wallet.command`: request, decided state and decision.
+
+    `player_version` and `activation_no` are those of the state on which the command was decided.
+    """
 
     brand_id: UUID
     player_id: UUID
@@ -51,7 +54,7 @@ class Command(Written, frozen=True):
     records: Records | None
 
 
-# Every field of `wallet.bet`; a decision fills those of its kind of bet.
+# All fields of the SQL type `wallet.bet`, as NULL. A command with a bet fills in the bet's fields.
 NO_BET = dict.fromkeys((*BetOpened.__struct_fields__, *BetClosed.__struct_fields__))
 NO_RECORDS = Records()
 RECORD_FIELDS = len(Records.__struct_fields__)
@@ -59,7 +62,7 @@ SENT_AS_THEY_ARE = frozenset({type(None), str, bool, UUID})
 
 
 def state_wanted(request: Request, reads: Reads) -> StateWanted:
-    """Build what `wallet.read_state` is asked."""
+    """Build the input of `wallet.read_state`."""
     return StateWanted(
         *astuple(reads),
         brand_id=request.brand_id,
@@ -71,9 +74,9 @@ def state_wanted(request: Request, reads: Reads) -> StateWanted:
 
 
 def command_of(request: Request, state: State, decision: Decision) -> Command:
-    """Name who asks for what, on what it was decided and what was decided."""
+    """Build the command from a request, the state it was decided on, and the decision."""
     assert state.player is not None
-    # The records come first among the fields of a decision, because it inherits them.
+    # `Decision` inherits from `Records`, so the fields of `Records` come first.
     records = Records(*astuple(decision)[:RECORD_FIELDS])
     return Command(
         brand_id=request.brand_id,
@@ -104,7 +107,7 @@ def command_of(request: Request, state: State, decision: Decision) -> Command:
 
 
 def parameters(command: Command) -> dict[str, object]:
-    """Turn a command into the parameters of `wallet_apply_command`, its bet's among its own."""
+    """Return the parameters of the statement `wallet_apply_command`, with the bet's fields."""
     fields: dict[str, object] = asdict(command) | NO_BET
     if command.bet is not None:
         fields |= asdict(command.bet)
@@ -116,11 +119,12 @@ def parameters(command: Command) -> dict[str, object]:
 
 
 def encoded(payload: object) -> str:
-    """Encode a payload as the JSON text that the statements take."""
+    """Encode a payload as JSON text for a statement's jsonb parameter."""
     return json.encode(payload).decode()
 
 
 def _sent(value: object) -> object:
-    # Integers go as text: the driver would send a type by their size, and the server would plan the
-    # statement anew for each. A text of a type of its own is text all the same.
+    # The driver picks an integer's SQL type by its size, and the server would prepare the statement
+    # again for each type. So integers are sent as text. `str` also turns subclasses of `str` into
+    # plain strings.
     return str(value) if isinstance(value, int | str) else encoded(value)

@@ -1,11 +1,13 @@
-"""The one path of every money command: read in one trip, decide by pure rules, apply in one trip.
+"""Carries out money commands: one statement reads the state, pure rules decide, one applies.
 
-`perform`, and `perform_many` for a batch, are the only callers of `wallet.apply_command`. Both
-trips are single statements in autocommit, so nothing is held open while Python thinks; if the
-player or the activation moved in between, apply changes nothing and the command is decided again on
-the new state. A new bet is decided first on what this copy's last command left of the player, where
-it knows that: apply compares all the same, and whatever is not simply applied is read and decided
-anew.
+Only `perform`, and `perform_many` for a batch, call `wallet.apply_command`. Both statements run in
+autocommit, so no transaction stays open while Python decides. If the player or the active pair has
+changed after the read, the apply statement changes nothing, and the command is decided again on the
+new state.
+
+A new bet may skip the read: it is first decided on the cached state of the player. The apply
+statement checks that this state is current. If the bet is not applied on the cached state, it takes
+the usual path.
 """
 
 import time
@@ -132,25 +134,26 @@ MOVED = {sqlstates.STALE: PlayerMoved, sqlstates.PAIR_MOVED: PairMoved, UNIQUE: 
 
 
 class Money:
-    """Money commands of one wallet_service copy over its database."""
+    """Carries out money commands on one database."""
 
     def __init__(self, database: Database) -> None:
-        """Keep the database.
+        """Start with empty caches of players' states and of documents.
 
-        Documents of used pairs are kept too, they never change once active.
+        Cached documents never expire, because a document does not change once it was active.
         """
         self.database = database
         self.player_cache = PlayerStateCache(lambda: database.generation)
         self._pairs: dict[PairReference, ActivePair] = {}
 
     def perform(self, request: Request, reads: Reads, decide: Decide) -> tuple[int, Answer]:
-        """Carry one command out once and for all; return its final status and body.
+        """Carry out a command once per request id; return its HTTP status and body.
 
-        `reads` names what to read beside the player, as `wallet.read_state` and
-        `wallet.read_movement` list it; a rule that finds something missing has it read too. Raises
-        `Maintenance` (503) under a freeze, `PayloadMismatch`, `InFlight` and `AnswerPruned` (409),
-        `PlayerNotFound` (404), `ServiceBusy` (503) when the player moves faster than it can be
-        decided; none of these is stored.
+        `reads` names the rows that the rule needs beside the player's. A rule may ask for more
+        rows by raising `ReadMore`.
+
+        Raises `Maintenance` (503) under a freeze, `PlayerNotFound` (404), and `ServiceBusy` (503)
+        if other commands keep changing the player. Raises `PayloadMismatch`, `InFlight` or
+        `AnswerPruned` (409) for a used request id. An error is not stored as the request's answer.
         """
         with self.database.session() as session:
             known = self.player_cache.get(request) if reads.is_new_bet else None
@@ -160,10 +163,10 @@ class Money:
     def _by_reading(
         self, session: DatabaseSession, request: Request, reads: Reads, decide: Decide
     ) -> tuple[int, Answer]:
-        """Read, decide and apply until the world stands still in between."""
+        """Read, decide and apply; repeat while other commands change the player in between."""
         attempts, until = 0, time.monotonic() + ACTIVATIONS_SECONDS_MAX
-        # A try that an activation overtook says nothing of the player, so it is not counted: only
-        # time bounds those.
+        # A try that fails because another pair was activated does not count as an attempt; only the
+        # deadline limits such tries.
         while attempts < ATTEMPTS_MAX and time.monotonic() < until:
             basis = self.player_cache.basis()
             state = _read(session, request, reads)
@@ -193,12 +196,10 @@ class Money:
     def _optimistic(
         self, session: DatabaseSession, request: Request, known: CacheEntry, decide: Decide
     ) -> tuple[int, Answer] | None:
-        """Decide a new bet on what this copy knows of the player, and apply it.
+        """Decide a new bet on the cached state of the player, and apply it.
 
-        None where it has to be read after all.
-
-        Only what is applied counts. A refusal, a repeat or a freeze is told by what the database
-        says when it is asked.
+        Return None if the bet was not applied; the caller then reads the state. A refusal is never
+        answered from the cache, because the cached state may be outdated.
         """
         state, basis = known
         assert state is not None
@@ -222,7 +223,7 @@ class Money:
         return None
 
     def look(self, request: Request) -> tuple[State, ActivePair]:
-        """Read a player's state and the active pair, for a snapshot."""
+        """Read a player's state, with open stakes and locked money, and the active pair."""
         with self.database.session() as session:
             state = _read(session, request, Reads(with_open_stakes=True, with_locks=True))
             if state.player is None:
@@ -237,7 +238,7 @@ class Money:
         canary: bool,
         fence_token: int | None = None,
     ) -> str:
-        """Create the player's wallet; return the currency it has, which a repeat cannot change."""
+        """Create the player's wallet, or leave an existing one as it is; return its currency."""
         with self.database.transaction() as session:
             fence.hold(session, fence_token)
             row = session.one(
@@ -250,7 +251,7 @@ class Money:
             return str(row["currency"])
 
     def owner_of_transaction(self, brand_id: UUID, transaction_id: UUID) -> UUID | None:
-        """Find whose cash transaction this is, within the brand."""
+        """Return the player of a cash transaction of this brand, or None if it does not exist."""
         with self.database.session() as session:
             row = session.maybe(
                 "wallet_player_of_transaction", brand_id=brand_id, transaction_id=transaction_id
@@ -258,7 +259,7 @@ class Money:
             return None if row is None else UUID(str(row["player_id"]))
 
     def owner_of_adjustment(self, brand_id: UUID, adjustment_id: UUID) -> UUID | None:
-        """Find whose account an adjustment is about, within the brand."""
+        """Return the player of an adjustment of this brand, or None if it does not exist."""
         with self.database.session() as session:
             row = session.maybe(
                 "wallet_player_of_adjustment", brand_id=brand_id, adjustment_id=adjustment_id
@@ -266,7 +267,7 @@ class Money:
             return None if row is None else UUID(str(row["player_id"]))
 
     def decide(self, session: DatabaseSession, state: State, decide: Decide) -> Decision:
-        """Decide a command by its rule on a state and the pair that was active when it was read."""
+        """Decide a command by its rule, with the pair that was active when `state` was read."""
         if state.player is None:
             raise PlayerNotFound
         return decide(state, self._active_pair(session, state))
@@ -295,7 +296,7 @@ class Money:
 
 @cache
 def money_of(database: Database) -> Money:
-    """Return the process's one `Money` over a database, with the documents it has read so far."""
+    """Return the one `Money` of this process for a database, so that its caches are shared."""
     return Money(database)
 
 
@@ -305,9 +306,10 @@ def _read(session: DatabaseSession, request: Request, reads: Reads) -> State:
 
 
 def _apply(session: DatabaseSession, request: Request, state: State, decision: Decision) -> Outcome:
-    """Apply a decision.
+    """Apply a decision to the database.
 
-    `PlayerMoved`, `PairMoved` and `KeyTaken` mean that the world moved on and nothing was changed.
+    Raises `PlayerMoved`, `PairMoved` or `KeyTaken` if the decision is outdated; nothing was
+    changed then.
     """
     try:
         row = session.one(
@@ -324,9 +326,9 @@ def _apply(session: DatabaseSession, request: Request, state: State, decision: D
 
 
 def refusal(sqlstate: str, message: str) -> ApiError:
-    """Turn the database's own refusal into an error.
+    """Turn an SQLSTATE of the apply statement into the error for the client.
 
-    Count and log one that only a fault in the rules can cause.
+    A state that only a bug in the rules or an edited record can cause is counted and logged.
     """
     if sqlstate == sqlstates.ANSWER_PRUNED:
         return AnswerPruned()
@@ -345,7 +347,7 @@ def refusal(sqlstate: str, message: str) -> ApiError:
 
 
 def answer(decision: Decision, outcome: Outcome) -> tuple[int, Answer]:
-    """Return an applied decision's answer; raise `Maintenance` for one that a freeze stopped."""
+    """Return the decision's HTTP status and body; raise `Maintenance` if a freeze stopped it."""
     if outcome.outcome == FROZEN:
         COMMANDS.labels(decision.command, "frozen").inc()
     confirm_done(outcome)
@@ -354,7 +356,7 @@ def answer(decision: Decision, outcome: Outcome) -> tuple[int, Answer]:
 
 
 def replay(request: Request, stored: Stored) -> tuple[int, Answer]:
-    """Return what this request id was answered before, or raise `PayloadMismatch`."""
+    """Return the stored status and body; raise `PayloadMismatch` if the payload differs."""
     if stored.fingerprint != request.fingerprint:
         MISMATCHES.inc()
         raise PayloadMismatch

@@ -1,6 +1,6 @@
-"""Answers of the SQL functions that write: one outcome a command.
+"""The outcomes that SQL functions return for a write, one per command.
 
-`tests/wallet_runtime/wallet/test_boundaries.py` compares names and words with the SQL text.
+`tests/wallet_runtime/wallet/test_boundaries.py` compares the names and values with the SQL text.
 """
 
 from typing import Literal
@@ -15,9 +15,10 @@ FROZEN_RETRY_SECONDS = 5
 
 
 class Outcome(Struct, frozen=True):
-    """How a write ended. A `failed` one of a batch says by which error.
+    """The result of a write.
 
-    A `frozen` one at which level.
+    `level` is the freeze level of a `frozen` outcome. `sqlstate`, `message` and `context` are the
+    error of a `failed` outcome, which occurs only in a batch.
     """
 
     outcome: Literal["applied", "frozen", "failed", "kept", "made", "repeated", "mismatch", "taken"]
@@ -28,17 +29,17 @@ class Outcome(Struct, frozen=True):
 
 
 def read_outcome(answered: object) -> Outcome:
-    """Type one outcome."""
+    """Convert a decoded JSON object to an `Outcome`."""
     return convert(answered, Outcome)
 
 
 def read_outcomes(answered: object) -> list[Outcome]:
-    """Type the outcomes of a batch."""
+    """Convert the decoded JSON array of a batch to `Outcome`s."""
     return convert(answered, list[Outcome])
 
 
 def confirm_done(outcome: Outcome) -> None:
-    """Raise `Maintenance` (503) under a freeze, `PayloadMismatch` (409) for another payload."""
+    """Raise `Maintenance` (503) for a `frozen` outcome, `PayloadMismatch` (409) for `mismatch`."""
     if outcome.outcome == FROZEN:
         raise Maintenance(details={"freeze_level": outcome.level}, retry_after=FROZEN_RETRY_SECONDS)
     if outcome.outcome == MISMATCH:

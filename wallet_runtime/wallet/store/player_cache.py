@@ -1,9 +1,8 @@
-"""The states of players that a copy of wallet_service knows by its own last commands.
+"""A cache of players' states: each entry is the result of this process's last command on a player.
 
-A bet decided on such a state saves the read. Nothing rests on its being true:
-`wallet.apply_command` compares the player's version and the activation, and claims the request id.
-An overtaken state is a wasted try, so a player whom another copy serves as well is suspended for a
-while.
+A new bet that is decided on a cached state needs no read. An outdated entry does no harm:
+`wallet.apply_command` compares the player's version and the activation number, and refuses. But the
+try is wasted. So the cache skips a player for a while after another process changed the player.
 """
 
 import threading
@@ -20,48 +19,50 @@ from wallet_runtime.wallet.domain.documents import GRANT
 from wallet_runtime.wallet.domain.state import Request, State
 
 PLAYERS_MAX = 10_000
-# How long a state is believed after it was read, and how long a player is suspended.
+# How long a cached state is used, and how long a player is skipped after `suspend`.
 KEPT_SECONDS = 60.0
 OTHER_KINDS = (f"{GRANT}/", "CASH/")
 
 
 class Basis(NamedTuple):
-    """When a state was read, in seconds of the clock, and over which generation of connections."""
+    """The time of a read in seconds of the clock, and the database's connection count then."""
 
     read_at: float
     generation: int
 
 
 class CacheEntry(NamedTuple):
-    """A player's state, or None for a suspended player."""
+    """A player's cached state, or None while the player is suspended."""
 
     state: State | None
     basis: Basis
 
 
 class PlayerStateCache:
-    """The states of the players that were served last, at most `PLAYERS_MAX`; safe for threads.
+    """States of the last `PLAYERS_MAX` players that had a command; safe for threads.
 
-    A player with coupon grants is left out: a grant lapses by the clock, which moves no version.
+    Players with coupon grants are not cached: a grant expires without a change of the player's
+    version, so an outdated state would not be noticed.
     """
 
     def __init__(
         self, generation: Callable[[], int], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin empty.
+        """Begin with an empty cache.
 
-        `generation` grows with every connection: it may lead to another database.
+        `generation` returns the number of connections made so far. A new connection may lead to
+        another server, so entries from before it are not used.
         """
         self._generation, self._clock = generation, clock
         self._lock = threading.Lock()
         self._entries: OrderedDict[tuple[UUID, UUID], CacheEntry] = OrderedDict()
 
     def basis(self) -> Basis:
-        """Return the basis of a state that is read now."""
+        """Return the time and connection count of a read that begins now."""
         return Basis(self._clock(), self._generation())
 
     def get(self, request: Request) -> CacheEntry | None:
-        """Return the player's state; None if it is unknown, no longer believed, or suspended."""
+        """Return the player's entry; None if it is missing, expired or suspended."""
         with self._lock:
             entry = self._entries.get(_key(request))
         if entry is None or entry.state is None or not self._holds(entry.basis):
@@ -69,7 +70,7 @@ class PlayerStateCache:
         return entry
 
     def put(self, request: Request, state: State, decision: Decision, basis: Basis) -> None:
-        """Keep the state that an applied decision has made of the one it was made on."""
+        """Store the state that results from applying `decision` to `state`."""
         if state.grants or decision.grants_opened:
             self.forget(request)
             return
@@ -84,9 +85,9 @@ class PlayerStateCache:
                 self._store(request, CacheEntry(after, basis))
 
     def suspend(self, request: Request, overtaken: State) -> None:
-        """Answer nothing for this player for a while: another copy moved the player.
+        """Skip this player for a while, because another process has changed the player.
 
-        A newer state stays: another command of this copy has put it since.
+        An entry newer than `overtaken` stays: another command of this process stored it meanwhile.
         """
         with self._lock:
             entry = self._entries.get(_key(request))
@@ -98,7 +99,7 @@ class PlayerStateCache:
                 self._store(request, CacheEntry(None, self.basis()))
 
     def forget(self, request: Request) -> None:
-        """Have the player read again before the next command."""
+        """Drop the player's state, so that the next command reads it."""
         with self._lock:
             entry = self._entries.get(_key(request))
             if entry is not None and entry.state is not None:
