@@ -1,7 +1,8 @@
-"""wallet_worker: publishes `wallet.wallet_outbox` to the partitioned stream, in player order.
+"""The process wallet_worker: publishes rows of `wallet.wallet_outbox` to the partitioned stream.
 
-It compares what was published with what the consumers have, publishes again what the stream lost,
-and removes what is old. It keeps publishing while money is frozen: a drain waits for it.
+Each player's events are published in order. The worker also republishes events that the stream has
+lost, and deletes expired rows and stream entries. It publishes during a freeze, too, because a
+drain waits until every event is delivered.
 """
 
 import os
@@ -27,7 +28,7 @@ WALLET_OUTBOX = Outbox("wallet", wallet_stream)
 
 
 def retention_of(database: Database, streams: Streams, hours: RetentionHours) -> Retention:
-    """Make what removes published events, old answers, and entries that every consumer has."""
+    """Build the cleanup of published events, stored answers, and acknowledged stream entries."""
     rows = (
         ExpiringRows("wallet_prune_outbox", hours.outbox),
         ExpiringRows("wallet_prune_idempotency", hours.idempotency),
@@ -40,14 +41,14 @@ def retention_of(database: Database, streams: Streams, hours: RetentionHours) ->
 
 
 def delivery_of(database: Database, streams: Streams) -> Delivery:
-    """Make what compares the wallet's outbox with its consumers."""
+    """Build the check that every consumer got the events of the wallet's outbox."""
     return Delivery(WALLET_OUTBOX, WALLET_CONSUMERS, database, streams)
 
 
 def loops(context: Context) -> tuple[Loop, ...]:
-    """Make the publisher's loop, the comparison's, and the one that removes what is old.
+    """Build the worker's loops: publisher, delivery check and cleanup.
 
-    Raises SettingsError.
+    Raises `SettingsError` for an invalid retention setting.
     """
     database, streams = context.database, open_streams(context.settings)
     hours = read_retention_hours(os.environ)

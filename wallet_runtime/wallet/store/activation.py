@@ -1,4 +1,4 @@
-"""The one transaction that activates a topology and its policy together (ADR 7)."""
+"""The transaction that activates a topology together with its policy (ADR 7)."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from wallet_runtime.wallet.store.drafts import save_policy
 from wallet_runtime.wallet.store.stored_pair import SUPERSEDED, pair_of, violations
 
 ACTIVATION_ATTEMPTS_MAX = 20
-# How long the one statement of an activation may keep money waiting, and how long it may take
+# The statement timeout of the switch. Money commands wait for the switch, so it is short, except
 # while money is sealed.
 SWITCH_MILLISECONDS = 250
 SEALED_SWITCH_MILLISECONDS = 30_000
@@ -49,9 +49,9 @@ class ByReference(Conflict):
 
 
 class ActivationRequest(PairReference, frozen=True):
-    """The pair to activate and the pair to leave, whose policy may be left out.
+    """A request to activate a pair, with its caller, request id and fencing token.
 
-    With them stand the person, the request id and the fencing token of the activation.
+    The `from_` fields name the pair that the caller believes to be active; its policy is optional.
     """
 
     from_topology_code: str | None
@@ -66,14 +66,14 @@ class ActivationRequest(PairReference, frozen=True):
 def activate(
     database: Database, wanted: ActivationRequest, policy_document: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Activate topology and policy in one transaction; a repeated request id gets the first answer.
+    """Activate topology and policy in one transaction; a repeated request gets the first answer.
 
-    The pair is validated first, without keeping anybody waiting. The last statement takes the gate,
-    sees that nothing of what was validated has moved, and switches. Money waits for that statement
-    at most: it ends after `SWITCH_MILLISECONDS`, and the activation waits and tries again.
+    The validation of the pair blocks no money command. Only the last statement locks the gate row.
+    It checks that the validation still holds, and switches. If it takes longer than
+    `SWITCH_MILLISECONDS`, the activation is rolled back and tried again after a pause.
 
-    Raises `ActivationRefused` (409) with every violation, `ActivePairMoved` (409) when the start is
-    another pair.
+    Raises `ActivationRefused` (409) with every violation, or `ActivePairMoved` (409) if another
+    pair is active than the request names.
     """
     retry = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(ServiceBusy),
@@ -115,7 +115,7 @@ def _activate_once(
 
 
 def _refuse_superseded(session: DatabaseSession, wanted: ActivationRequest) -> None:
-    """Raise `ByReference` where the policy that was sent was active before (A7-13)."""
+    """Raise `ByReference` (409) if the sent policy was active before (A7-13)."""
     row = session.maybe(
         "wallet_policy_version", policy_key=wanted.policy_key, version=wanted.policy_version
     )
@@ -128,9 +128,9 @@ def _refuse_superseded(session: DatabaseSession, wanted: ActivationRequest) -> N
 
 
 def _refuse_other_start(gate: Row, wanted: ActivationRequest) -> None:
-    """Raise `ActivePairMoved` unless the activation starts from the active pair.
+    """Raise `ActivePairMoved` if the request's `from_` fields do not name the active pair.
 
-    The policy is compared only where the request names one.
+    The policy is compared only if the request names one.
     """
     topology = (wanted.from_topology_code, wanted.from_topology_version)
     policy = (wanted.from_policy_key, wanted.from_policy_version)
@@ -152,9 +152,9 @@ def _refuse_violations(found: list[Violation]) -> None:
 
 
 def _switch(session: DatabaseSession, gate: Row, wanted: ActivationRequest) -> Row:
-    """Take the gate and switch, in the transaction's last statement.
+    """Lock the gate row and switch the active pair; must be the transaction's last statement.
 
-    Raises `ServiceBusy` when what was validated has moved since.
+    Raises `ServiceBusy` if the validation is outdated.
     """
     sealed = gate["freeze_level"] == SEALED
     session.run(

@@ -1,9 +1,7 @@
-"""Anchors: digests of closed ledger months (SPEC 1.3).
+"""Anchors: digests of closed ledger months, kept outside the wallet's database (SPEC 1.3).
 
-They are kept out of reach of a person who can rewrite the wallet's database.
-
-One copy lies in `control`, one in a file that lines are only appended to; a seal that disagrees
-with either is a finding.
+A person who can rewrite the wallet's database cannot reach them. One copy is in the database
+`control`, one in an append-only file. Reconciliation reports a seal that differs from either copy.
 """
 
 import os
@@ -18,7 +16,7 @@ from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, 
 
 
 class Anchor(msgspec.Struct, frozen=True):
-    """The anchor of a month: its number of rows, and the digest (hex) over all of them."""
+    """The anchor of one month's partition: its number of rows and the hex digest of all rows."""
 
     partition: str
     row_count: int
@@ -26,18 +24,18 @@ class Anchor(msgspec.Struct, frozen=True):
 
 
 class Anchors:
-    """The anchors of one environment.
+    """The anchors of one environment, in `control` and in a file.
 
-    `control_url` names the database, `file` the export (None: `control` alone).
+    `file` is the path of the file; with None anchors are kept in `control` only.
     """
 
     def __init__(self, control_url: str, file: str | None) -> None:
-        """Know where anchors are kept; nothing is opened before it is used."""
+        """Remember both places; nothing is opened yet."""
         self._control_url = control_url
         self._file = Path(file) if file else None
 
     def keep(self, seal: Row) -> None:
-        """Keep a new seal in both places; what is kept already stays as it is."""
+        """Write a month's anchor to both places; an anchor that exists stays unchanged."""
         with self._control() as session:
             session.run(
                 "anchor_keep",
@@ -49,7 +47,7 @@ class Anchors:
             self._append(seal)
 
     def all(self) -> dict[str, list[Anchor]]:
-        """Return each month's anchor by place: "control", and "file" where one is configured."""
+        """Return the anchors of all months by place: "control", and "file" if configured."""
         with self._control() as session:
             kept = {"control": msgspec.convert(session.all("anchor_all"), list[Anchor])}
         return kept | ({"file": self._exported()} if self._file is not None else {})

@@ -1,4 +1,4 @@
-"""Topology and policy documents: drafts, what is stored of them, and what is active (ADR 7)."""
+"""Topology and policy documents: drafts, stored versions, and the active pair (ADR 7)."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -40,37 +40,40 @@ class PolicyForOtherTopology(Conflict):
 
 
 class Documents:
-    """Documents of one wallet_service copy over its database."""
+    """Reads, saves, validates and activates the documents in one database."""
 
     def __init__(self, database: Database) -> None:
         """Keep the database."""
         self._database = database
 
     def gate(self) -> Row:
-        """Return the gate row: active pair, activation number, freeze."""
+        """Return the gate row: active pair, activation number, freeze level and epoch."""
         with self._database.session() as session:
             return session.one("wallet_gate")
 
     def topology_versions(self, code: str) -> list[Row]:
-        """List the versions of a topology code, newest first (404 when there is none)."""
+        """List the versions of a topology, newest first; raise `DocumentNotFound` if none."""
         return self._versions("wallet_topology_versions", code=code)
 
     def policy_versions(self, policy_key: str) -> list[Row]:
-        """List the versions under a policy key, newest first (404 when there is none)."""
+        """List the versions of a policy, newest first; raise `DocumentNotFound` if none."""
         return self._versions("wallet_policy_versions", policy_key=policy_key)
 
     def saved(self, kind: Kind) -> list[Row]:
-        """List every saved version of every topology code or policy key, without the documents."""
+        """List all saved versions of all topologies, or of all policies, without the documents."""
         with self._database.session() as session:
             return session.all("wallet_topologies" if kind == "topology" else "wallet_policies")
 
     def history(self, limit: int) -> list[Row]:
-        """List activations, newest first: which pair, from which one, by whom and when."""
+        """List activations, newest first: the new pair, the previous pair, the caller and time."""
         with self._database.session() as session:
             return session.all("wallet_activations", limit=limit)
 
     def diff(self, kind: Kind, name: str, old: int, new: int) -> list[Difference]:
-        """Return what differs between two stored versions (404 when one is not there)."""
+        """Return the differences between two stored versions of one topology or policy.
+
+        Raises `DocumentNotFound` (404) if either version is not stored.
+        """
         rows = self.topology_versions(name) if kind == "topology" else self.policy_versions(name)
         stored = {row["version"]: row["document"] for row in rows}
         missing = [version for version in (old, new) if version not in stored]
@@ -82,7 +85,7 @@ class Documents:
         return list(differences(stored[old], stored[new]))
 
     def active_policies(self) -> list[Row]:
-        """List the active policy of each key."""
+        """List the active version of each policy."""
         with self._database.session() as session:
             return session.all("wallet_active_policies")
 
@@ -102,9 +105,10 @@ class Documents:
         fence_token: int | None = None,
         asked: Asked | None = None,
     ) -> Row:
-        """Save a topology draft once.
+        """Save a topology draft, once per request.
 
-        422 for its structure or another code than the path's, 409 when it is no draft.
+        Raises `StructureInvalid` (422) for a malformed document or one with another code than
+        `code`. Raises `NotADraft` (409) if this version was activated before.
         """
         return self._keep(
             asked, fence_token, lambda session: save_topology(session, code, document, saved_by)
@@ -118,9 +122,10 @@ class Documents:
         fence_token: int | None = None,
         asked: Asked | None = None,
     ) -> Row:
-        """Save a policy draft once.
+        """Save a policy draft, once per request.
 
-        422 for its structure or another key than the path's, 409 when it is no draft.
+        Raises `StructureInvalid` (422) for a malformed document or one with another key than
+        `policy_key`. Raises `NotADraft` (409) if this version was activated before.
         """
         return self._keep(
             asked, fence_token, lambda session: save_policy(session, policy_key, document, saved_by)
@@ -139,13 +144,13 @@ class Documents:
             return once(session, asked, act)
 
     def seed(self, code: str, saved_by: str, fence_token: int | None = None) -> list[Row]:
-        """Save the shipped drafts of a topology code, as `seeds.seed` says."""
+        """Save the shipped drafts of a topology; see `seeds.seed`."""
         return seed(self._database, code, saved_by, fence_token)
 
     def validate(self, topology_document: object, policy_document: object) -> list[Violation]:
-        """Return every rule that this pair would break if it were saved and activated now.
+        """Return every rule (A7-1 to A7-9) that this pair would break if it were activated now.
 
-        A7-1 to A7-9; nothing is changed.
+        Nothing is saved or changed.
         """
         topology, broken_rules = validate_documents(topology_document, policy_document)
         if topology is None:
@@ -159,15 +164,15 @@ class Documents:
             ]
 
     def obstacles(self, pair: PairReference) -> list[Violation]:
-        """Return every rule for which an activation of this stored pair would be refused now.
+        """Return every rule that would stop an activation of this stored pair now.
 
-        These are the rules that `activate` applies; nothing is changed and nothing is locked.
+        It applies the rules of `activate`, but locks and changes nothing.
         """
         with self._database.session() as session:
             return violations(session, session.one("wallet_gate"), pair, keep=False)
 
     def refuse_other_topology(self, gate: Row, policy_key: str, version: int) -> None:
-        """Raise `PolicyForOtherTopology` (409) unless it is for the active topology (A7-11)."""
+        """Raise `PolicyForOtherTopology` (409) if the policy is not for the active topology."""
         with self._database.session() as session:
             row = session.maybe("wallet_policy_version", policy_key=policy_key, version=version)
         if row is None:
@@ -187,7 +192,7 @@ class Documents:
     def activate(
         self, wanted: ActivationRequest, policy_document: dict[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Activate topology and policy in one transaction, as `activation.activate` says."""
+        """Activate topology and policy in one transaction; see `activation.activate`."""
         return activate(self._database, wanted, policy_document)
 
     def _versions(self, query_name: str, **key: str) -> list[Row]:

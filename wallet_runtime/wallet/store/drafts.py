@@ -1,6 +1,6 @@
-"""Drafts, and the requests that save one.
+"""Drafts of documents, and the requests that save them.
 
-Each is carried out once, for good, so that one that comes late undoes no newer draft.
+Each request is carried out once. So a delayed repeat cannot overwrite a newer draft.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class NotADraft(Conflict):
 
 @dataclass(frozen=True)
 class Asked:
-    """A person's wish to save on a route, under a request id; `path` is the route filled in."""
+    """A request to save a draft. `path` is the URL path with its parameters filled in."""
 
     caller: str
     path: str
@@ -51,12 +51,10 @@ class Asked:
 
 
 def once(session: DatabaseSession, asked: Asked | None, save: Callable[[], Row]) -> Row:
-    """Save and keep the answer in one transaction.
+    """Save a draft and store the answer under the request id; a repeat gets that answer.
 
-    A repeat of the request gets the first answer and saves nothing.
-
-    None is asked by no request. Raises `PayloadMismatch` (409) for an id that came with another
-    document before.
+    Without a request (`asked` is None) the draft is saved every time. Raises `PayloadMismatch`
+    (409) if the request id was used with another document.
     """
     if asked is None:
         return save()
@@ -76,10 +74,10 @@ def once(session: DatabaseSession, asked: Asked | None, save: Callable[[], Row])
 def save_topology(
     session: DatabaseSession, code: str, document: dict[str, Any], saved_by: str
 ) -> Row:
-    """Save a draft.
+    """Save a topology draft; return its code, version and state.
 
-    Raise `StructureInvalid` (422), also for another code than the request names, or `NotADraft`
-    (409).
+    Raises `StructureInvalid` (422) for a malformed document or one with another code than `code`,
+    and `NotADraft` (409) if this version was activated before.
     """
     topology = typed_topology(document)
     if topology.code != code:
@@ -106,10 +104,10 @@ def save_topology(
 def save_policy(
     session: DatabaseSession, policy_key: str, document: dict[str, Any], saved_by: str
 ) -> Row:
-    """Save a draft.
+    """Save a policy draft; return its key, version and state.
 
-    Raise `StructureInvalid` (422), also for another key than the request names, or `NotADraft`
-    (409).
+    Raises `StructureInvalid` (422) for a malformed document or one with another key than
+    `policy_key`, and `NotADraft` (409) if this version was activated before.
     """
     policy = typed_policy(document)
     if policy.policy_key != policy_key:
@@ -137,7 +135,7 @@ def save_policy(
 
 
 def typed_topology(document: object) -> Topology:
-    """Type a topology document; raise `StructureInvalid` (422) with every fault."""
+    """Convert a topology document; raise `StructureInvalid` (422) with every fault."""
     try:
         return read_topology(document)
     except DocumentInvalid as error:
@@ -145,7 +143,7 @@ def typed_topology(document: object) -> Topology:
 
 
 def typed_policy(document: object) -> Policy:
-    """Type a policy document; raise `StructureInvalid` (422) with every fault."""
+    """Convert a policy document; raise `StructureInvalid` (422) with every fault."""
     try:
         return read_policy(document)
     except DocumentInvalid as error:

@@ -1,7 +1,8 @@
-"""Finishes a freeze that was wanted and did not get through, and tells what is in force (SPEC 1.6).
+"""Completes freezes that `control` requests, and reports the level in force (SPEC 1.6).
 
-Only the wallet's own side does this: whoever asked for the freeze may be gone. It never lowers a
-level; only a person takes a freeze back.
+The run that requested a freeze may have crashed before the wallet's fence row had it. So
+wallet_service completes every requested freeze. It never lowers a level: only a person lifts a
+freeze.
 """
 
 import structlog
@@ -16,17 +17,17 @@ log = structlog.get_logger("freeze")
 
 
 class FreezeGuard:
-    """Compares what `control` wants with the fence row, turn by turn."""
+    """Compares the freeze that `control` requests with the fence row, once per turn."""
 
     def __init__(self, database: Database, control: ControlLink) -> None:
-        """Have the link read the copies, too."""
+        """Make the link to `control` read the heartbeats of all copies, which `turn` judges."""
         self._database = database
         self._control = control
         self._tries = 0
         control.watch_copies()
 
     def turn(self) -> int:
-        """Push a wanted level through and set the metric; return 1 where the fence row moved."""
+        """Apply the requested level and set the metric; return 1 if the fence row changed."""
         wanted = self._wanted()
         fence: Fence | None = None
         try:
@@ -63,7 +64,10 @@ def _read(session: DatabaseSession) -> Fence:
 
 
 def _is_behind(fence: Fence, wanted: Wanted) -> bool:
-    """Whether the fence row lacks a freeze. A stricter row takes its epoch and keeps its level."""
+    """Tell whether the fence row still lacks the requested freeze.
+
+    Only epochs are compared, because a row with a stricter level keeps that level.
+    """
     if wanted.level == OPEN:
         return False
     return fence.epoch < wanted.epoch or fence.settled_epoch < wanted.epoch == fence.epoch

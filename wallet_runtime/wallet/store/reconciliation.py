@@ -1,12 +1,16 @@
-"""The reconciliation cycle (SPEC 1.8).
+"""The reconciliation cycle, which reports differences and never corrects them (SPEC 1.8).
 
-Accounts against their ledger, records against their seals, months against anchors, conservation.
+A cycle compares accounts with their ledger rows, records with their seals, and sealed months with
+their anchors. It also checks conservation. The mode says how much of the ledger it reads:
 
-It reports and never corrects. Modes: `incremental` walks what was written since the last cycle and
-sweeps every account; `rotation` does that and walks the next 24th of all players with every hash,
-so that 24 hourly cycles go round (ADR 10); `full` walks every version and balance; `hashes` walks
-every hash too, and recomputes running sums and every sealed month. Records are compared with what
-was made of the last day, in rotation also with a 24th of all time, otherwise all of them (ADR 18).
+- `incremental`: the rows since the last cycle, and the balance of every account.
+- `rotation`: the same, and all rows and hashes of the next 24th of the players. 24 hourly cycles
+  thus cover every player (ADR 10).
+- `full`: versions and balances of all rows.
+- `hashes`: all rows with their hashes, the running sums and every sealed month.
+
+`incremental` and `rotation` compare the records of the last 25 hours, and `rotation` also a 24th of
+the older ones. The other modes compare all records (ADR 18).
 """
 
 from datetime import UTC, datetime
@@ -49,23 +53,22 @@ class NoCycleYet(NotFound):
 
 
 class Reconciliation:
-    """Reconciliation of one wallet_service copy over its database.
+    """Runs reconciliation cycles on one database.
 
-    Without anchors no month is sealed or compared.
+    Without `anchors` it neither seals months nor compares sealed ones.
     """
 
     def __init__(self, database: Database, anchors: Anchors | None = None) -> None:
-        """Keep the database and the anchors."""
+        """Remember the database and the anchors; nothing is read yet."""
         self._database = database
         self._anchors = anchors
 
     def run(self, forced_by: str, mode: Mode = "hashes") -> Row:
-        """Run one cycle, the ledger and conservation in one snapshot.
+        """Run one cycle, record it and set the gauges; return its counts and samples.
 
-        Record it, set the gauges, return figures and samples.
-
-        `drift_buckets` counts accounts, records, running sums and sealed months together; each
-        sample says which one it is.
+        Records, ledger and conservation are read in one database snapshot. `drift_buckets` counts
+        the differing accounts, records, running sums and sealed months together. The keys of a
+        sample tell its kind.
         """
         started_at = datetime.now(UTC)
         seals = self._check_seals(every=mode == "hashes")
@@ -95,7 +98,7 @@ class Reconciliation:
         return cycle
 
     def last(self) -> Row:
-        """Return the newest recorded cycle (404 when there is none)."""
+        """Return the newest recorded cycle, or raise `NoCycleYet` (404)."""
         with self._database.session() as session:
             row = session.maybe("reconciliation_last")
         if row is None:
@@ -103,9 +106,10 @@ class Reconciliation:
         return row
 
     def hourly_turn(self) -> int:
-        """See that the ledger has its coming months, seal the closed ones, and run a cycle.
+        """Create partitions for coming months, seal closed months, and run a cycle.
 
-        All hashes once, from then on in rotation.
+        The first cycle of a database walks all hashes; later ones run in rotation. Return the
+        number of new partitions.
         """
         with self._database.session() as session:
             made = int(
@@ -117,13 +121,13 @@ class Reconciliation:
         return made
 
     def fold_turn(self) -> int:
-        """Fold counter-accounts into their running sums."""
+        """Add new entries of counter-accounts to their running sums; return 0."""
         with self._database.session() as session:
             session.one("reconciliation_fold")
         return 0
 
     def seal_closed_months(self) -> list[str]:
-        """Seal every month that ended a day ago and anchor it; return the names.
+        """Seal and anchor every month that ended at least a day ago; return their partitions.
 
         Without anchors nothing is sealed.
         """
@@ -132,14 +136,19 @@ class Reconciliation:
         with self._database.session() as session:
             months = [row["partition"] for row in session.all("reconciliation_closed_months")]
         for month in months:
-            # Anchored before it is committed: a seal without anchor is then always a fault, and a
-            # crash between the two is made good by sealing again, which gives the same digest.
+            # The anchor is written before the seal is committed. So a seal without an anchor is
+            # always a fault. After a crash between both, the next turn seals again with the same
+            # digest.
             with self._database.transaction() as session:
                 self._anchors.keep(session.one("reconciliation_seal", partition=month))
         return months
 
     def _check_seals(self, *, every: bool) -> list[dict[str, Any]]:
-        """Compare seals with anchors, and the oldest verified one, or all, with its rows."""
+        """Compare all seals with their anchors, and sealed months with their rows.
+
+        The rows of every month are compared if `every` is true. Otherwise only the month whose
+        last comparison is the oldest is compared.
+        """
         if self._anchors is None:
             return []
         anchored = self._anchors.all()
@@ -166,9 +175,9 @@ class Reconciliation:
 
 
 def _walk(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row], int]:
-    """Walk the ledger.
+    """Compare accounts with their ledger rows.
 
-    Return how many accounts drift, the first of them, and how many rows were walked.
+    Return the number of differing accounts, a sample of them, and the number of rows read.
     """
     rows = session.all("reconciliation_walk", mode=mode, limit=SAMPLES_MAX)
     total, walked = int(rows[0]["drift_total"]), int(rows[0]["walked_total"])
@@ -181,9 +190,9 @@ def _walk(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row], int]:
 
 
 def _compare_records(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row]]:
-    """Compare the records that decide money, one comparison after the other.
+    """Run each comparison of records and set its gauge.
 
-    Return how many differ, and the first of each.
+    Return the number of differing records, and a sample of each comparison.
     """
     total, shown = 0, list[Row]()
     for name in [str(row["name"]) for row in session.all("reconciliation_comparisons")]:
@@ -195,9 +204,9 @@ def _compare_records(session: DatabaseSession, mode: Mode) -> tuple[int, list[Ro
 
 
 def _recounts(session: DatabaseSession, mode: Mode) -> bool:
-    """Tell whether this cycle counts every entry of the counter-accounts again.
+    """Tell whether this cycle sums up all entries of the counter-accounts again.
 
-    It does with all hashes, and when a round of the rotation ends.
+    It does so in mode `hashes`, and in the last cycle of a rotation through all players.
     """
     return mode == "hashes" or (
         mode == "rotation" and bool(session.one("reconciliation_hashed")["round_ended"])
@@ -205,7 +214,7 @@ def _recounts(session: DatabaseSession, mode: Mode) -> bool:
 
 
 def _off_anchor(seals: dict[str, Row], anchored: dict[str, list[Anchor]]) -> list[dict[str, Any]]:
-    """List seals that an anchor contradicts, and anchors whose seal is gone."""
+    """List seals that differ from their anchor, seals without one, and anchors without a seal."""
     found = []
     for place, anchors in anchored.items():
         for anchor in anchors:

@@ -1,4 +1,4 @@
-"""The shipped drafts of each topology code, with their policies."""
+"""The topologies and policies that ship with the product. They are saved as drafts."""
 
 from importlib import resources
 
@@ -25,10 +25,10 @@ class SeedRefused(Conflict):
 
 
 def seed(database: Database, code: str, saved_by: str, fence_token: int | None = None) -> list[Row]:
-    """Save the drafts of a topology code; versions that exist already stay as they are.
+    """Save the shipped drafts of a topology; return the saved rows.
 
-    Raises `SeedRefused` (409) where a policy of the same key and version is stored for another
-    topology: the seed would be without a policy that it can be activated with.
+    Versions that exist already stay unchanged. Raises `SeedRefused` (409) if the policy's key and
+    version are stored for another topology, because then no policy could activate the seed.
     """
     with database.transaction() as session:
         fence.hold(session, fence_token)
@@ -52,7 +52,7 @@ def _save(session: DatabaseSession, name: str, saved_by: str) -> list[Row]:
 
 
 def _is_policy_kept(session: DatabaseSession, policy: Policy) -> bool:
-    """Tell whether a seed's policy is stored; raise `SeedRefused` if it is for another topology."""
+    """Tell whether the policy is stored; raise `SeedRefused` if it is for another topology."""
     row = session.maybe(
         "wallet_policy_version", policy_key=policy.policy_key, version=policy.version
     )

@@ -1,4 +1,4 @@
-"""Stored topologies and policies, and the rules that a stored pair breaks now."""
+"""Reads stored topologies and policies, and checks them against the rules for an activation."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,7 +30,10 @@ class DocumentNotFound(NotFound):
 def stored_topology(
     session: DatabaseSession, code: str, version: int, *, keep: bool = False
 ) -> tuple[Topology, str]:
-    """Return a stored topology and its state (404 when it is not there)."""
+    """Return a stored topology and its state, or raise `DocumentNotFound` (404).
+
+    `keep` locks the row until the end of the transaction.
+    """
     row = session.maybe(
         "wallet_keep_topology" if keep else "wallet_topology_version", code=code, version=version
     )
@@ -42,7 +45,7 @@ def stored_topology(
 def violations(
     session: DatabaseSession, gate: Row, pair: PairReference, *, keep: bool
 ) -> list[Violation]:
-    """Return every rule that a stored pair breaks now; `keep` locks its documents."""
+    """Return every rule that a stored pair breaks now; `keep` locks both documents' rows."""
     topology, _ = stored_topology(session, pair.topology_code, pair.topology_version, keep=keep)
     query = "wallet_keep_policy" if keep else "wallet_policy_version"
     row = session.maybe(query, policy_key=pair.policy_key, version=pair.policy_version)
@@ -57,7 +60,7 @@ def violations(
 
 
 def live_violations(session: DatabaseSession, gate: Row, topology: Topology) -> list[Violation]:
-    """Return every rule of live money that a topology breaks now (A7-8)."""
+    """Return violations of A7-8: buckets in use that the new topology lacks or redefines."""
     active = None
     if gate["topology_code"] is not None:
         active, _ = stored_topology(session, gate["topology_code"], gate["topology_version"])
@@ -68,7 +71,7 @@ def live_violations(session: DatabaseSession, gate: Row, topology: Topology) -> 
 def kept_versions(
     session: DatabaseSession, topology: Topology, topology_document: object, policy_document: object
 ) -> Iterator[Violation]:
-    """Yield A7-9 for each document that differs from a version that is, or was, active."""
+    """Yield an A7-9 violation for each document that changes a version which was ever active."""
     stored = [
         (
             "topology",
@@ -76,7 +79,7 @@ def kept_versions(
             session.maybe("wallet_topology_version", code=topology.code, version=topology.version),
         )
     ]
-    with suppress(DocumentInvalid):  # then its faults are told already
+    with suppress(DocumentInvalid):  # the caller has reported the faults of an invalid policy
         policy = None if policy_document is None else read_policy(policy_document)
         if policy is not None:
             row = session.maybe(
@@ -94,7 +97,7 @@ def kept_versions(
 
 
 def pair_of(gate: Row) -> dict[str, Any]:
-    """Take the codes and versions of a pair out of a row."""
+    """Return the codes and versions of a pair from a row that has them among its columns."""
     return {
         key: gate[key]
         for key in ("topology_code", "topology_version", "policy_key", "policy_version")
