@@ -1,1 +1,1 @@
-"""Parts that every service shares, in the rooms `runtime`, `http` and `events`."""
+"""Code that all services share: errors, money, and the packages `runtime`, `http`, `events`."""

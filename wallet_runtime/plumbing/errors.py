@@ -1,6 +1,7 @@
-"""Errors that a handler may answer: one class per meaning, its docstring is the default message.
+"""Errors that a handler may raise; each class becomes an HTTP answer (SPEC 1.6).
 
-`status` is the HTTP status, `code` the stable upper-case code of the error shape (SPEC 1.6).
+`status` is the HTTP status, `code` is the stable code in the answer's body. The docstring of a
+class is its default message, so clients see it.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ class ApiError(Exception):
         details: Mapping[str, Any] | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """Say what happened; `details` are facts for a program, `retry_after` in whole seconds."""
+        """Take the message, facts for the client's program, and the seconds until a retry."""
         self.message = message or " ".join((self.__doc__ or "").split())
         self.details = dict(details or {})
         self.retry_after = retry_after
@@ -187,7 +188,7 @@ class Unavailable(ApiError):
         details: Mapping[str, Any] | None = None,
         retry_after: int | None = 1,
     ) -> None:
-        """Say what does not answer; a 503 always names a time to retry."""
+        """Take the arguments of `ApiError`; a 503 has a retry time by default."""
         super().__init__(message, details=details, retry_after=retry_after)
 
 
@@ -195,7 +196,7 @@ class ServiceBusy(Unavailable):
     """The service is at its limit; nothing was changed. Repeat the request later."""
 
     code = "BUSY"
-    # The database's own words for the lock it waited for; never shown to a caller.
+    # PostgreSQL's context of the lock wait. It is for logic in stores and never sent to a client.
     context = ""
 
 
@@ -230,7 +231,7 @@ class PassedThrough(ApiError):
         details: Mapping[str, Any],
         retry_after: int | None = None,
     ) -> None:
-        """Carry the other side's status, code, message and details as they came."""
+        """Take the status, code, message and details of the other service's answer."""
         super().__init__(message, details=details, retry_after=retry_after)
         self.status = status
         self.code = code

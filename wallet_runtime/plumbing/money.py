@@ -1,12 +1,11 @@
-"""Amounts: a decimal string in major units on the wire, minor units everywhere else (SPEC 1.2)."""
+"""Amounts: decimal strings in major units in JSON, whole minor units inside (SPEC 1.2)."""
 
 import re
 
 from wallet_runtime.contract.money import CURRENCY_EXPONENTS, POINTS_CURRENCY
 from wallet_runtime.plumbing.errors import Invalid
 
-# Of one command. A balance is a bigint: thousands of the largest deposits fit into it, and sums are
-# taken as numeric.
+# The largest amount of one command. A balance is a bigint, so thousands of such amounts fit.
 MINOR_UNITS_MAX = 10**15
 _AMOUNT = re.compile(r"(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
 _EXPONENTS = {**CURRENCY_EXPONENTS, POINTS_CURRENCY: 0}
@@ -25,10 +24,7 @@ class InvalidCurrency(Invalid):
 
 
 def exponent(currency: str) -> int:
-    """Return the number of decimal places of a currency.
-
-    Raises `InvalidCurrency` (422) for an unknown one.
-    """
+    """Return the number of decimal places of a currency, or raise `InvalidCurrency` (422)."""
     try:
         return _EXPONENTS[currency]
     except KeyError:
@@ -39,10 +35,10 @@ def exponent(currency: str) -> int:
 
 
 def parse_amount(text: str, currency: str, *, zero_allowed: bool = False) -> int:
-    """Turn "12.50" into minor units.
+    """Convert an amount such as "12.50" to minor units.
 
-    Raises `InvalidAmount` (422) for signs, exponents, too many places, overflow and zero. A zero is
-    valid only where the caller says so (a payout of nothing is a real settlement).
+    Raises `InvalidAmount` (422) for signs, exponents, too many places or a too large number. Zero
+    is invalid, too, unless `zero_allowed`: a bet may be settled with a payout of zero.
     """
     places = exponent(currency)
     match = _AMOUNT.fullmatch(text)
@@ -62,9 +58,9 @@ def parse_amount(text: str, currency: str, *, zero_allowed: bool = False) -> int
 
 
 def canonical_amount(text: str) -> str:
-    """Return the one spelling of an amount before its currency is known; 422 for no amount.
+    """Return an amount without trailing zeros, so that "10", "10.0" and "10.00" become equal.
 
-    "10", "10.0" and "10.00" are one.
+    It needs no currency. Raises `InvalidAmount` (422).
     """
     match = _AMOUNT.fullmatch(text)
     if match is None:
@@ -74,7 +70,7 @@ def canonical_amount(text: str) -> str:
 
 
 def format_amount(minor: int, currency: str) -> str:
-    """Turn minor units into the wire's string with the currency's places: 1250 EUR is "12.50"."""
+    """Convert minor units to a string with the currency's decimal places: 1250 EUR is "12.50"."""
     places = exponent(currency)
     sign, digits = ("-" if minor < 0 else ""), str(abs(minor)).rjust(places + 1, "0")
     return f"{sign}{digits[:-places]}.{digits[-places:]}" if places else f"{sign}{digits}"

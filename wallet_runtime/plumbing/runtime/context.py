@@ -1,4 +1,4 @@
-"""The context of handlers and loops: the process's settings and open resources."""
+"""`Context`: a process's settings and open resources, which handlers and loops receive."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ HTTP_IDLE_SECONDS_MAX = 30.0
 
 @dataclass(frozen=True)
 class Context:
-    """The settings, the database, the link to `control`, the http client and the clock.
+    """The settings, the database, the link to `control`, the HTTP client and the clock.
 
-    `http` is None where nothing is called. `clock` gives the Unix time in seconds.
+    `http` is None in a process that calls no other one. `clock` returns Unix time in seconds.
     """
 
     settings: Settings
@@ -38,14 +38,17 @@ class Context:
     clock: Callable[[], float] = time.time
 
     def close(self) -> None:
-        """Close what `open_context` opened."""
+        """Close the HTTP client and the database pool."""
         if self.http is not None:
             self.http.close()
         self.database.close()
 
 
 def open_context(settings: Settings) -> Context:
-    """Open the process's resources; absent servers show in calls and readiness, not here."""
+    """Open the process's resources.
+
+    An unreachable server raises no error here: calls and the readiness check report it.
+    """
     database = Database(
         settings.database_url.reveal().decode(),
         f"{settings.process}-{settings.copy}",
@@ -57,7 +60,7 @@ def open_context(settings: Settings) -> Context:
 
 
 def _http_client(urls: Iterable[str]) -> httpx.Client:
-    # Imported here, because a process that calls nobody should not pay for it.
+    # Imported here, because the import is slow and some processes call no other one.
     import httpx  # noqa: PLC0415
 
     return httpx.Client(
@@ -74,8 +77,8 @@ def _http_client(urls: Iterable[str]) -> httpx.Client:
 
 
 def _trust(urls: Iterable[str]) -> ssl.SSLContext | bool:
-    # Reading the machine's certificates is a tenth of a start. Where all calls are plain HTTP the
-    # client knows no certificate, and so refuses every address with TLS.
+    # Loading the machine's certificates takes a tenth of a process's start. If all URLs are plain
+    # HTTP, none are loaded, and the client would refuse an HTTPS server.
     import ssl  # noqa: PLC0415
 
     plain = all(url.startswith("http:") for url in urls)

@@ -1,4 +1,4 @@
-"""The copy's link to `control`: it reads the freeze and writes its heartbeat (SPEC 1.6)."""
+"""A process's link to the database `control`: reads the freeze, writes heartbeats (SPEC 1.6)."""
 
 import os
 import select
@@ -36,7 +36,7 @@ log = structlog.get_logger("control")
 
 @dataclass(frozen=True)
 class Freeze:
-    """The freeze level as this copy knows it, and its epoch; -1 before the first read."""
+    """The freeze level that this process last read, and its epoch; -1 before the first read."""
 
     level: str
     epoch: int
@@ -44,7 +44,7 @@ class Freeze:
 
 @dataclass(frozen=True)
 class Report:
-    """A copy's own report: whether it is ready, and the figures behind that."""
+    """A process's report for its heartbeat: readiness, and the details of its checks."""
 
     ready: bool
     detail: dict[str, Any]
@@ -60,21 +60,21 @@ def _copy_seen(row: Row) -> CopySeen:
 
 
 def _goodbye() -> Report:
-    """Say that the copy ended in order: its last heartbeat is young, and it acts on nothing."""
+    """Report an orderly end; without it, the recent heartbeat would look like a live process."""
     return Report(False, {"ended": True})
 
 
 class ControlLink:
-    """Reads the freeze state and writes the copy's heartbeat every second, and at once on a change.
+    """Reads the freeze level and writes a heartbeat every second, and at once after a change.
 
-    PostgreSQL notifies the link of a change. A pooler that shares sessions passes no notifications
-    on; behind one the link reads every 100 ms. The level is sealed until the first answer. While
-    `control` does not answer the last known level stays, and after five seconds of silence the
-    copy is not ready.
+    PostgreSQL notifies the link of a change. A pooler that shares sessions does not pass
+    notifications on; behind one the link reads every 100 ms. Before the first read the level is
+    `sealed`, the safe default. While `control` does not answer, the last known level stays. After
+    five seconds without an answer the process is not ready.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Know where `control` is; nothing connects before `start`."""
+        """Remember the settings; the link connects after `start`."""
         self._settings = settings
         self._freeze = Freeze(SEALED, -1)
         self._answered_at = float("-inf")
@@ -89,16 +89,16 @@ class ControlLink:
 
     @property
     def freeze(self) -> Freeze:
-        """The level and epoch that this copy acts on."""
+        """The freeze level and epoch that this process obeys."""
         return self._freeze
 
     @property
     def copies(self) -> tuple[CopySeen, ...]:
-        """Every registered copy as this link saw it last; empty before `watch_copies`."""
+        """The last read state of all registered processes; empty before `watch_copies`."""
         return self._copies
 
     def watch_copies(self) -> None:
-        """Read the registered copies with every heartbeat, too."""
+        """Also read the state of all registered processes with every heartbeat."""
         self._watching = True
 
     def silence_seconds(self) -> float:
@@ -106,7 +106,7 @@ class ControlLink:
         return time.monotonic() - self._answered_at
 
     def check(self) -> str:
-        """Say "ok", or why the link is red."""
+        """Return "ok", or the reason why the link fails the readiness check."""
         silence = self.silence_seconds()
         if silence <= SILENCE_SECONDS_MAX:
             return "ok"
@@ -117,14 +117,14 @@ class ControlLink:
         )
 
     def start(self, report: Callable[[], Report]) -> None:
-        """Begin reading and writing; `report` is asked in the link's thread and answers at once."""
+        """Start the link's thread; it calls `report` for each heartbeat, which must not block."""
         self._report = report
         # `stop` closes its end, which ends a wait of the link as a notification does.
         self._stop_sender, self._stop_receiver = socket.socketpair()
         self._thread.start()
 
     def stop(self) -> None:
-        """End the link, leaving a last heartbeat that says that this copy has ended."""
+        """Stop the thread, which writes a last heartbeat that reports the end of the process."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._stop_sender.close()
@@ -153,7 +153,7 @@ class ControlLink:
         watch.poll(seconds * 1000)
 
     def _take_turn(self) -> None:
-        """Read, and write where it is due; after a failure use a new connection next time."""
+        """Read the freeze and write a due heartbeat; reconnect in the next turn after a failure."""
         try:
             with translated("control"):
                 self._exchange(DatabaseSession(self._connect(), "control"))

@@ -1,4 +1,7 @@
-"""PostgreSQL by query name: a small pool, rows as dicts, driver errors translated here alone."""
+"""Access to PostgreSQL: a connection pool, statements by name, rows as dicts.
+
+This module alone translates the driver's errors, so callers see `ApiError` or `DatabaseError`.
+"""
 
 import select
 from collections.abc import Callable, Iterator
@@ -28,8 +31,8 @@ Row = dict[str, Any]
 POOL_TIMEOUT_SECONDS = 2.0
 CONNECT_TIMEOUT_SECONDS = 3
 TCP_USER_TIMEOUT_MILLISECONDS = 10_000
-# A wait for an answer sends nothing, so only these notice that the server's machine is gone: after
-# 11 s.
+# While the process waits for an answer it sends nothing. Then only TCP keepalives detect that the
+# server's machine is gone, after 5 + 3 * 2 = 11 seconds.
 KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 SEALED_RETRY_SECONDS = 5
 REPEAT = "repeat the request later under the same request id"
@@ -45,15 +48,15 @@ _CONNECTION_CLASSES = (
     "08",
     "57P",
     "25P03",
-)  # the last: idle in a transaction for longer than was allowed
-_SPENT_CLASSES = ("53", "58")  # no room, no memory, files that cannot be read or written
+)  # 25P03: the server ended a transaction that was idle for too long
+_SPENT_CLASSES = ("53", "58")  # 53: disk or memory is full; 58: a file cannot be read or written
 
 
 class DatabaseError(Exception):
-    """The database refused a statement; a store turns its own `sqlstate` into its own error."""
+    """The database refused a statement; a store may translate the `sqlstate` to its own error."""
 
     def __init__(self, error: psycopg.Error) -> None:
-        """Keep the server's own words: `sqlstate`, `message`, `detail` and `context`."""
+        """Copy the SQLSTATE, message, detail and context of the server's error."""
         self.sqlstate = error.sqlstate or ""
         self.message = error.diag.message_primary or str(error)
         self.detail = error.diag.message_detail or ""
@@ -62,18 +65,19 @@ class DatabaseError(Exception):
 
 
 class DatabaseSession:
-    """One borrowed connection.
+    """Runs named statements on one borrowed connection.
 
-    Values are named as in the statement. A dict is sent as jsonb; wrap a list in `json` for that.
+    Keyword arguments are the statement's parameters. A dict is sent as jsonb; a list must be
+    wrapped in `json` for that.
     """
 
     def __init__(self, connection: psycopg.Connection[DictRow], name: str) -> None:
-        """Wrap a connection that the caller has borrowed and prepared; errors say `name`."""
+        """Wrap a borrowed and prepared connection; errors name the database as `name`."""
         self._connection = connection
         self._name = name
 
     def one(self, query_name: str, /, **values: object) -> Row:
-        """Run a statement that returns exactly one row; anything else is a programming error."""
+        """Run a statement and return its only row; another number of rows is a bug."""
         rows = self.all(query_name, **values)
         if len(rows) != 1:
             raise AssertionError(
@@ -82,7 +86,7 @@ class DatabaseSession:
         return rows[0]
 
     def maybe(self, query_name: str, /, **values: object) -> Row | None:
-        """Run a statement that returns at most one row."""
+        """Run a statement and return its row, or None; more than one row is a bug."""
         rows = self.all(query_name, **values)
         if len(rows) > 1:
             raise AssertionError(
@@ -91,16 +95,16 @@ class DatabaseSession:
         return rows[0] if rows else None
 
     def all(self, query_name: str, /, **values: object) -> list[Row]:
-        """Run a statement and return every row."""
+        """Run a statement and return all rows."""
         return self._execute(query_name, values).fetchall()
 
     def run(self, query_name: str, /, **values: object) -> int:
-        """Run a statement for its effect and return the number of rows it touched."""
+        """Run a statement and return the number of affected rows."""
         return self._execute(query_name, values).rowcount
 
     def _execute(self, query_name: str, values: dict[str, object]) -> psycopg.Cursor[DictRow]:
-        # The text comes from sql/queries only, so it is a literal of this repository. Errors are
-        # translated here, so that a store can read them while it still holds the session.
+        # Errors are translated here and not only at the end of the session, so that a store can
+        # handle a `DatabaseError` inside the session.
         try:
             return self._connection.execute(query(query_name).encode(), values)
         except psycopg.Error as error:
@@ -108,7 +112,7 @@ class DatabaseSession:
 
 
 class Database:
-    """A pool of autocommit connections to one database as one role."""
+    """A pool of autocommit connections to one database."""
 
     def __init__(
         self,
@@ -119,11 +123,12 @@ class Database:
         pool_max: int = 8,
         prepare_threshold: int | None = 0,
     ) -> None:
-        """Prepare the pool; nothing connects before `open`. `name` shows in pg_stat_activity."""
+        """Build the pool, which connects after `open`; pg_stat_activity shows `name`."""
         self.name = name
         self.pool_max = pool_max
         self._prepare_threshold = prepare_threshold
-        # How many connections were made. A cache compares it: the server may be another one by now.
+        # The number of connections made so far. A cache compares it, because a new connection may
+        # lead to another server.
         self.generation = 0
         self._pool = ConnectionPool(
             url,
@@ -139,12 +144,12 @@ class Database:
             min_size=pool_min,
             max_size=pool_max,
             timeout=POOL_TIMEOUT_SECONDS,
-            # No max_waiting: clients that gave up count as waiting until a connection comes, and a
-            # pool that has lost its last one and counts that many does not connect any more.
-            # Threads bound how many wait.
+            # No max_waiting: the pool counts clients that gave up as waiting until it connects
+            # again. At the limit it would refuse new clients and never reconnect. The number of
+            # threads bounds the waiting clients instead.
             num_workers=1,
-            # The next client after a give-up lets the pool connect at once, so a server that is
-            # back is found soon.
+            # After this time the pool stops its attempts to reconnect, and the next client starts
+            # a new attempt at once. So a restarted server is found soon.
             reconnect_timeout=POOL_TIMEOUT_SECONDS,
             configure=self._configure,
             check=refuse_dead,
@@ -153,26 +158,23 @@ class Database:
         )
 
     def open(self) -> "Database":
-        """Start connecting in the background.
-
-        An absent server shows as `Unavailable` in calls, and red in readiness.
-        """
+        """Start connecting in the background; calls raise `Unavailable` if the server is down."""
         self._pool.open(wait=False)
         return self
 
     def close(self) -> None:
-        """Close every connection, waiting at most two seconds for the pool's own thread."""
+        """Close all connections; wait at most two seconds for the pool's thread."""
         self._pool.close(timeout=2.0)
 
     def session(self) -> AbstractContextManager[DatabaseSession]:
-        """Borrow a connection for a `with` block: every statement is its own transaction."""
+        """Borrow a connection for a `with` block; each statement is a transaction of its own."""
         return _Borrowed(self._pool, self.name)
 
     @contextmanager
     def transaction(self) -> Iterator[DatabaseSession]:
-        """Borrow a connection inside one transaction.
+        """Borrow a connection for a `with` block that is one transaction.
 
-        It is committed at the end of the block, and rolled back on any error.
+        The end of the block commits it, and any error rolls it back.
         """
         with translated(self.name), self._pool.connection() as connection, connection.transaction():
             yield DatabaseSession(connection, self.name)
@@ -183,8 +185,8 @@ class Database:
 
 
 class _Borrowed:
-    # Hand-written instead of `pool.connection()`: the generator and its no-op COMMIT took 10% of a
-    # bet's Python time (ADR 11).
+    # A replacement of `pool.connection()`, whose generator and no-op COMMIT took 10% of a bet's
+    # Python time (ADR 11).
 
     def __init__(self, pool: ConnectionPool[psycopg.Connection[DictRow]], name: str) -> None:
         self._pool, self._name = pool, name
@@ -208,7 +210,7 @@ class _Borrowed:
 
 
 def json(value: object) -> Jsonb:
-    """Wrap a list or a scalar so that it is sent as jsonb."""
+    """Wrap a list or a scalar, so that the driver sends it as jsonb."""
     return Jsonb(value)
 
 
@@ -222,7 +224,7 @@ class _DictDumper(Dumper):
 def prepare_connection(
     connection: psycopg.Connection[DictRow], prepare_threshold: int | None
 ) -> None:
-    """Say when a new connection prepares statements, and let dicts go through msgspec as jsonb."""
+    """Set when a new connection prepares statements, and let msgspec encode and decode its JSON."""
     connection.prepare_threshold = prepare_threshold
     connection.adapters.register_dumper(dict, _DictDumper)
     set_json_dumps(msgspec.json.encode, connection)
@@ -230,21 +232,22 @@ def prepare_connection(
 
 
 def refuse_dead(connection: psycopg.Connection[DictRow]) -> None:
-    """Refuse an idle connection that the server has closed, without a round trip.
+    """Raise `OperationalError` if the server has closed an idle connection.
 
-    Nothing may be waiting on its socket.
+    It needs no round trip: an idle connection has data or an event on its socket only if the server
+    has closed it.
     """
     watch = select.poll()
     watch.register(connection.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
     if watch.poll(0):
-        # Closed on this side too, or the pool would take it back as a good one.
+        # Without this the pool would take the connection back as a good one.
         connection.close()
         raise psycopg.OperationalError("the server closed this idle connection")
 
 
 @contextmanager
 def translated(name: str) -> Iterator[None]:
-    """Turn the driver's errors into `ServiceBusy`, `Unavailable`, or a store's `DatabaseError`."""
+    """Translate the driver's errors to an `ApiError`, or to `DatabaseError` for a store."""
     try:
         yield
     except psycopg.Error as error:

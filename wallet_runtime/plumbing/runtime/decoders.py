@@ -1,8 +1,8 @@
-"""Decoders of bodies, states and events, made ready before there are threads.
+"""Builds the msgspec decoders of all structs before the process starts threads.
 
-msgspec works out how to decode a struct when it is first asked to. A second thread that asks for
-the same struct meanwhile meets a half-made description, and the process ends with SIGSEGV (msgspec
-0.22). So one thread asks for every struct once, beforehand.
+msgspec analyses a struct at its first decode. If two threads do that at once, the second one reads
+an unfinished analysis and the process crashes with SIGSEGV (msgspec 0.22). So one thread builds all
+decoders in advance.
 """
 
 import threading
@@ -15,9 +15,9 @@ _ready: set[type[msgspec.Struct]] = set()
 
 
 def warm_decoders() -> None:
-    """Make the decoder of every struct that is defined so far; cheap when repeated.
+    """Build the decoder of every struct that is defined so far; repeated calls are cheap.
 
-    A struct that says that it is `only_written` is left out: nobody decodes it.
+    Structs with the class variable `only_written` are skipped, because no code decodes them.
     """
     with _lock:
         for shape in _defined(msgspec.Struct):

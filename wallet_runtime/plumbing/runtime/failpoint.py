@@ -1,4 +1,4 @@
-"""Named points where a test may kill the process: `RUBY_FAILPOINT=<name>` in its environment."""
+"""Failpoints: a test sets `RUBY_FAILPOINT=<name>`, and the process is killed at that point."""
 
 import os
 import signal
@@ -9,6 +9,6 @@ _ARMED = os.environ.get(FAILPOINT_VARIABLE)
 
 
 def reach(name: str) -> None:
-    """Kill this process with SIGKILL when the named point is armed; otherwise do nothing."""
+    """Kill this process with SIGKILL if `RUBY_FAILPOINT` names this point."""
     if name == _ARMED:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,19 +1,22 @@
-"""The operators' fence, held in the transaction of the act that an operator asks for.
+"""Fencing: a change by a run commits only if no newer run has taken over.
 
-While it is held no other run can raise the fence, and after another run has raised it nothing is
-held: an act commits before it is overtaken, or not at all. Both functions raise
-`FencingTokenOvertaken` (409), and the act is taken back with its transaction.
+The change's transaction locks the fence row with the run's token. A newer run cannot raise the
+token until that transaction ends. After a newer run has raised the token, the lock is refused: both
+functions raise `FencingTokenOvertaken` (409), which rolls the change back.
 """
 
 from wallet_runtime.plumbing.runtime.database import DatabaseSession
 
 
 def hold(session: DatabaseSession, token: int | None) -> None:
-    """Hold the fence until this transaction ends; a caller without a token is under no fence."""
+    """Lock the fence until this transaction ends; without a token do nothing."""
     if token is not None:
         session.run("fence_hold", token=token)
 
 
 def note_change(session: DatabaseSession, token: int | None) -> None:
-    """Count a change of the platform (`contract.routes.CHANGING_ROUTES`), and hold the fence."""
+    """Count a change of the platform (`contract.routes.CHANGING_ROUTES`) and lock the fence.
+
+    The count shows that an earlier verification is outdated. Without a token no fence is locked.
+    """
     session.run("fence_note_change", token=token)

@@ -1,7 +1,4 @@
-"""Readiness by polling: a thread runs the checks every half second.
-
-`/health` tells what they found, and how old that is.
-"""
+"""Health of a process: a thread runs the checks every half second, `/health` shows the results."""
 
 import os
 import threading
@@ -24,25 +21,28 @@ Check = Callable[[Context], str]
 
 
 class Degraded(str):
-    """A check's word for a fault that the process survives: `/health` tells it and answers 200."""
+    """A check's result for a fault that leaves the process ready: `/health` still answers 200."""
 
     __slots__ = ()
 
 
 def check_database(context: Context) -> str:
-    """Say "ok" when the database answers a statement."""
+    """Return "ok" if the database answers a statement; raise its error otherwise."""
     with context.database.session() as session:
         session.one("health_database")
     return OK
 
 
 class Health:
-    """The health of a copy: the checks of its service and of its loops."""
+    """The health of a process, by the checks of its service and of its loops."""
 
     def __init__(
         self, context: Context, checks: Mapping[str, Check], loops: Sequence[Loop]
     ) -> None:
-        """Know what to poll; nothing is polled before `start`."""
+        """Collect the checks; polling begins with `start`.
+
+        Raises `ValueError` for two loops, or two checks of loops, with the same name.
+        """
         self._context = context
         _confirm_names([loop.name for loop in loops], "loops are named")
         _confirm_names([name for loop in loops for name in loop.checks], "loops have the check")
@@ -57,11 +57,11 @@ class Health:
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Start the polling thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop polling; from here on the copy says that it is stopping."""
+        """Stop polling; from now on the process reports that it is stopping, and is not ready."""
         self._stopping.set()
 
     def poll(self) -> None:
@@ -71,13 +71,16 @@ class Health:
         self._polled_at = time.monotonic()
 
     def report(self) -> Report:
-        """Return readiness and its figures at once, for the heartbeat in `control`."""
+        """Return readiness and the last results of the checks, for the heartbeat in `control`."""
         answer = self.answer()
         told = ("status", "checks", "loops", "legacy_token_present", "code")
         return Report(answer["status"] != "failing", {name: answer[name] for name in told})
 
     def answer(self) -> dict[str, Any]:
-        """Return the body of `/health`: its status is "ok", "degraded" (survived) or "failing"."""
+        """Return the body of `/health`, whose status is "ok", "degraded" or "failing".
+
+        A degraded process is ready; a failing one is not.
+        """
         context, settings = self._context, self._context.settings
         checks = {
             **self._found,
@@ -104,7 +107,7 @@ class Health:
             "pid": os.getpid(),
             "code": settings.code,
             "status": "failing" if failing else "degraded" if degraded else OK,
-            # Plain texts: the encoder takes no subclass.
+            # `str` makes plain strings, because msgspec cannot encode `Degraded`.
             "checks": {name: str(found) for name, found in checks.items()},
             "loops": {name: msgspec.to_builtins(state) for name, state in loops.items()},
             "freeze": {"level": freeze.level, "epoch": freeze.epoch},
@@ -118,7 +121,7 @@ class Health:
 
 
 def _confirm_names(names: Sequence[str], what: str) -> None:
-    """Raise ValueError for a name that stands twice: `/health` would tell one of the two."""
+    """Raise `ValueError` for a repeated name, because `/health` would show only one of the two."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"two {what} {', '.join(twice)}: one would hide the other")
@@ -129,7 +132,7 @@ def _without_context(check: Callable[[], str]) -> Check:
 
 
 def _outcome(check: Check, context: Context) -> str:
-    """Run one check; whatever it raises is its reason for being red."""
+    """Run one check; if it raises, return the error's text as the reason of the failure."""
     try:
         return check(context)
     except ApiError as error:

@@ -1,4 +1,4 @@
-"""Ids as texts write them."""
+"""Parsing of ids."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ UUID_LENGTH = 36
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """Return the UUID that a text of 36 characters writes in the usual form, or None."""
+    """Return the UUID of a text in the usual form of 36 characters, or None for other texts."""
     if len(text) != UUID_LENGTH or not text.isascii():
         return None
     try:

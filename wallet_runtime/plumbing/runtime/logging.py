@@ -1,4 +1,4 @@
-"""JSON logs on stdout: a line per event with request id and brand, without secrets or payloads."""
+"""JSON logs on stdout: one line per event, with request id and brand, without secrets."""
 
 import logging
 import sys
@@ -36,8 +36,8 @@ def configure(process: str, copy: int) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Plain tracebacks: structlog's own dict formatter would print local variables, and with
-            # them secrets.
+            # Plain tracebacks, because structlog's dict formatter would print local variables, and
+            # these may hold secrets.
             structlog.processors.format_exc_info,
             mask_secrets,
             structlog.processors.JSONRenderer(serializer=_encode),
@@ -50,7 +50,7 @@ def configure(process: str, copy: int) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_JsonLines(process, copy))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # The interpreter would print what nobody has caught as it is.
+    # Python would print an uncaught exception as plain text, with any secret in it.
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda fault: _log_uncaught(
         fault.exc_type, fault.exc_value, fault.exc_traceback
@@ -64,7 +64,7 @@ def _log_uncaught(
 
 
 def mask_secrets(logger: object, method: str, fields: EventFields) -> EventFields:
-    """Mask every field whose name says that it is secret, or that it is a whole payload."""
+    """Mask the fields whose names suggest a secret or a whole payload; a structlog processor."""
     for name in fields:
         lower = name.lower()
         if lower not in _ALLOWED_NAMES and any(word in lower for word in _SECRET_WORDS):
@@ -73,7 +73,7 @@ def mask_secrets(logger: object, method: str, fields: EventFields) -> EventField
 
 
 class _JsonLines(logging.Formatter):
-    """Writes a library's log record in the same shape, without its arguments."""
+    """Formats records of libraries' loggers as JSON lines, like those of structlog."""
 
     def __init__(self, process: str, copy: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A worker's loop: a thread that takes turns, and the truth about how well it goes (RS-6)."""
+"""A loop: a thread that calls a function again and again, and reports its health (RS-6)."""
 
 import threading
 import time
@@ -18,7 +18,10 @@ log = structlog.get_logger("loop")
 
 @dataclass(frozen=True)
 class LoopState:
-    """How a loop is doing: age of its last good turn, its limit, failures in a row, verdict."""
+    """The health of a loop. `age_seconds` is the time since its last successful turn.
+
+    `ok` is false if that age exceeds `limit_seconds`, or after `FAILURES_MAX` failures in a row.
+    """
 
     age_seconds: float
     limit_seconds: float
@@ -27,15 +30,14 @@ class LoopState:
 
 
 class Loop:
-    """Runs `turn() -> int` again and again: at once while it finds work, else at an interval.
+    """Calls `turn() -> int` again and again in a thread of its own.
 
-    A loop that looks often may look less often, every `idle_seconds`, once it has found nothing for
-    `IDLE_AFTER_SECONDS`.
+    A turn returns the number of items it processed, and raises an error on failure. After a turn
+    with items the next one follows at once, otherwise after `interval_seconds`. A loop without
+    items for `IDLE_AFTER_SECONDS` waits `idle_seconds` instead, if that is given.
 
-    A turn returns how many things it moved (0 when there was nothing to do) and raises when it
-    failed. The loop is well while its last good turn is at most `limit_seconds` old and fewer than
-    `FAILURES_MAX` turns failed in a row. A turn that hangs makes it old. A turn that fails again
-    and again spends the budget, though the process lives.
+    The loop is healthy while its last successful turn is at most `limit_seconds` ago and fewer than
+    `FAILURES_MAX` turns failed in a row. So a hanging turn and a failing turn are both noticed.
     """
 
     def __init__(
@@ -48,9 +50,9 @@ class Loop:
         idle_seconds: float | None = None,
         checks: Mapping[str, Callable[[], str]] | None = None,
     ) -> None:
-        """Name the loop; it does nothing before `start`.
+        """Set up the loop; it runs after `start`.
 
-        `checks` judge what the loop got done lately, and are told in `/health` beside its state.
+        `checks` are further health checks of the loop's work by name, shown in `/health`.
         """
         self.name = name
         self.limit_seconds = limit_seconds
@@ -64,35 +66,35 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name=f"loop-{name}", daemon=True)
 
     def start(self) -> None:
-        """Begin taking turns in a thread of its own."""
+        """Start the loop's thread."""
         self._good_at = self._moved_at = time.monotonic()
         self._thread.start()
 
     def ask_to_stop(self) -> None:
-        """Let the present turn be the last one; returns at once."""
+        """Make the current turn the last one; returns at once."""
         self._stopping.set()
 
     def join(self, timeout_seconds: float) -> bool:
-        """Wait for the last turn; False when it did not end in time."""
+        """Wait for the last turn; return False if it did not end in time."""
         if self._thread.ident is not None:
             self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
     @property
     def stopping(self) -> bool:
-        """True once the loop was asked to stop; a long turn looks here between its parts."""
+        """True after `ask_to_stop`; a long turn checks this between its parts."""
         return self._stopping.is_set()
 
     def age_seconds(self) -> float:
-        """Return the time since the last turn that ended well."""
+        """Return the seconds since the last successful turn."""
         return time.monotonic() - self._good_at
 
     def failures(self) -> int:
-        """Return how many turns failed in a row."""
+        """Return the number of turns that failed in a row."""
         return self._failures
 
     def state(self) -> LoopState:
-        """Return how the loop is doing now."""
+        """Return the loop's health now."""
         age, failures = self.age_seconds(), self._failures
         return LoopState(
             round(age, 3),
@@ -102,9 +104,9 @@ class Loop:
         )
 
     def take_turn(self) -> int:
-        """Take one turn; a failure is logged, counted and answered with 0.
+        """Run one turn and return its number of items; log and count a failure and return 0.
 
-        A turn that a seal stops is no failure.
+        `Maintenance` is no failure: the turn had to stop because money is sealed.
         """
         try:
             moved = self._turn()
@@ -131,10 +133,11 @@ class Loop:
             self._stopping.wait(0 if moved else self._pause_seconds())
 
     def _pause_seconds(self) -> float:
-        """Return the interval, or a shorter wait after a failure.
+        """Return the seconds to wait before the next turn.
 
-        A database that is back must not wait for a long interval. Each failure doubles the wait, up
-        to a bound; that of an hourly turn is a minute, because it may be a heavy one.
+        After a failure the wait doubles with each further failure, up to two seconds, or up to a
+        sixtieth of the interval if that is longer. So a loop with a long interval recovers soon
+        after an outage, and an hourly one does not repeat a costly turn more than once a minute.
         """
         if self._failures == 0:
             idle = self._good_at - self._moved_at >= IDLE_AFTER_SECONDS

@@ -1,4 +1,4 @@
-"""Prometheus metrics that every process has; a service adds its own beside its rules."""
+"""Prometheus metrics of every process; further ones stand in the modules that count them."""
 
 from collections.abc import Sequence
 
@@ -42,7 +42,7 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 def describe_process(settings: Settings, loops: Sequence[Loop]) -> None:
-    """Set what is fixed for the process's life, and have loops' figures read at each scrape."""
+    """Set the metrics that never change, and register the loops' metrics for each scrape."""
     ENFORCEMENT_MODE.labels(settings.process).set(
         BRAND_ENFORCEMENT_VALUES.index(settings.brand_enforcement)
     )
@@ -53,5 +53,5 @@ def describe_process(settings: Settings, loops: Sequence[Loop]) -> None:
 
 
 def scrape() -> bytes:
-    """Return every metric in the text format."""
+    """Return all metrics in Prometheus's text format."""
     return generate_latest(REGISTRY)

@@ -1,8 +1,8 @@
-"""The seal, held in the transaction of a write.
+"""Checks of the seal (the strictest freeze level) in the transaction of a write.
 
-Until that transaction has ended no seal is settled, and under a seal nothing is written. The
-database judges, by the triggers `unsealed` or by `hold`; both raise `Maintenance` (503).
-`contract.seal` lists what passes.
+The database refuses a write under a seal: the triggers `unsealed` and the function `hold` raise
+`Maintenance` (503). A seal that begins meanwhile takes effect after the open writes have ended.
+`contract.seal` lists the writers that a seal lets through.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession
 
 
 def hold(session: DatabaseSession) -> None:
-    """Refuse to go on while money is sealed; no seal is settled until this transaction ends."""
+    """Raise `Maintenance` under a seal; a new seal waits until this transaction ends."""
     session.run("seal_hold")
 
 
 def show_pass(session: DatabaseSession, canary_token: str | None) -> None:
-    """Show a canary's token to the triggers of this transaction, where there is one."""
+    """Pass a canary token, if there is one, to the triggers of this transaction."""
     if canary_token is not None:
         session.run("seal_show_pass", token=canary_token)
 
@@ -27,9 +27,9 @@ def show_pass(session: DatabaseSession, canary_token: str | None) -> None:
 def confirm_pass(
     database: Database, token: str | None, brand_id: UUID | None, player_id: UUID | None
 ) -> None:
-    """Refuse (403) a canary token that is no pass of the run in charge for this brand and player.
+    """Raise `CanaryTokenInvalid` (403) if a token is no valid pass for this brand and player.
 
-    None stands for any brand or player.
+    The pass must be of the run with the newest fencing token. None as brand or player means any.
     """
     if token is None:
         return
@@ -42,7 +42,7 @@ def confirm_pass(
 
 @contextmanager
 def writing(database: Database, canary_token: str | None) -> Iterator[DatabaseSession]:
-    """Borrow a session for statements that a seal refuses, unless a canary's pass is shown."""
+    """Borrow a session for writes; a canary's pass lets them through a seal."""
     if canary_token is None:
         with database.session() as session:
             yield session

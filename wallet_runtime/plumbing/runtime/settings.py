@@ -1,4 +1,4 @@
-"""A process's settings: read once from the environment, frozen, all faults reported together."""
+"""A process's settings, read once from environment variables; all faults are reported together."""
 
 import hmac
 import re
@@ -39,23 +39,23 @@ class SettingsError(Exception):
     """The process cannot start with these settings."""
 
     def __init__(self, faults: Iterable[str]) -> None:
-        """Keep every fault, so that an operator sees them all at once."""
+        """Take the text of every fault, so that an operator sees all of them at once."""
         self.faults = tuple(faults)
         super().__init__("\n".join(self.faults))
 
 
 class SecretBytes:
-    """A secret value that never shows itself: `repr` is masked, comparison takes constant time."""
+    """A secret whose `repr` is masked and whose comparison takes constant time."""
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        """Keep the value as bytes, and keep it out of every log line from now on."""
+        """Store the value as bytes, and mask it in every log line from now on."""
         secrets.keep_out(value)
         self._value = value.encode()
 
     def reveal(self) -> bytes:
-        """Return the value itself, for a header or a key."""
+        """Return the secret value."""
         return self._value
 
     def matches(self, given: bytes) -> bool:
@@ -69,14 +69,11 @@ class SecretBytes:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that one process was started with. Secrets are held as `SecretBytes`.
+    """The settings of one process. Secrets, and URLs with passwords, are `SecretBytes`.
 
-    Urls carry passwords, so they are never shown.
-
-    `person_keys` are the keys with which admin_service signs who asked, by the process that counts
-    persons.
-
-    `code` is the digest of the source files that the process loaded (`sql.code`).
+    admin_service signs the name of the person behind a request. `person_keys` are the signing keys
+    by the process that verifies the signature. `code` is the digest of the source files that the
+    process loaded (`sql.code`).
     """
 
     process: str
@@ -103,25 +100,25 @@ class Settings:
     code: str = ""
 
     def person(self, name: str) -> Person:
-        """Return the identity of a person of the back office."""
+        """Return the name and key id of a back-office person; `name` is a key of `admin_tokens`."""
         return Person(
             persons.normal_name(name), persons.key_id_of(self.admin_tokens[name].reveal())
         )
 
     @property
     def is_worker(self) -> bool:
-        """True for a process that answers no routes of its own."""
+        """True for a process without routes other than health and metrics."""
         return self.process in WORKER_PROCESSES
 
 
 def called_by(process: str) -> tuple[str, ...]:
-    """List the processes whose routes admit `process`, in the contract's order."""
+    """List the processes that `process` may call, in the order of `PROCESSES`."""
     targets = {target for (target, _, _), callers in ROUTE_CALLERS.items() if process in callers}
     return tuple(name for name in PROCESSES if name in targets)
 
 
 def admitted_by(process: str) -> tuple[str, ...]:
-    """List the callers that some route of `process` admits, and the observer, alphabetically."""
+    """List the callers that may call a route of `process`, and the observer, sorted by name."""
     callers = {
         caller
         for (target, _, _), admitted in ROUTE_CALLERS.items()
@@ -132,7 +129,7 @@ def admitted_by(process: str) -> tuple[str, ...]:
 
 
 class _Reader:
-    """Reads variables and collects faults instead of stopping at the first one."""
+    """Reads environment variables; collects all faults in `faults` instead of raising the first."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
@@ -192,9 +189,9 @@ class _Reader:
 
 
 def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
-    """Read and check everything `process` needs.
+    """Read and check all settings of `process`.
 
-    Raises `SettingsError` that names every variable at fault.
+    Raises `SettingsError` with every faulty variable.
     """
     if process not in PROCESSES:
         raise SettingsError([f"no process is named {process!r}; known are {', '.join(PROCESSES)}"])
@@ -238,7 +235,7 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
 
 
 def _tokens(read: _Reader, process: str) -> dict[str, SecretBytes]:
-    """Read the process's own token and its callers'; one without a token is not admitted."""
+    """Read the process's own token and its callers' tokens; a caller without a token is refused."""
     found: dict[str, SecretBytes] = {}
     if called_by(process):
         _keep(found, process, read.secret(secrets.token(process)))
@@ -252,9 +249,9 @@ def _tokens(read: _Reader, process: str) -> dict[str, SecretBytes]:
 
 
 def _admin_tokens(read: _Reader) -> dict[str, SecretBytes]:
-    """Read the tokens of the back office: `ADMIN_TOKEN_ANN` is ann's.
+    """Read the tokens of back-office persons; `ADMIN_TOKEN_ANN` is the token of "ann".
 
-    There is one person at least, and no two share a token.
+    At least one token must be set, and no two may be equal.
     """
     names = sorted(name for name in read.environ if name.startswith(ADMIN_TOKEN_PREFIX))
     read.checked(
@@ -276,7 +273,7 @@ def _admin_tokens(read: _Reader) -> dict[str, SecretBytes]:
 
 
 def _person_keys(read: _Reader, process: str) -> dict[str, SecretBytes]:
-    """Read the keys that sign persons: all for admin_service, its own for a counting process."""
+    """Read the keys for signed persons: admin_service has all, a verifying process its own."""
     found: dict[str, SecretBytes] = {}
     for counting in persons.COUNTING_PROCESSES:
         if process in (ADMIN_SERVICE, counting):
@@ -309,7 +306,10 @@ def _provider_secrets(read: _Reader) -> dict[str, SecretBytes]:
 
 
 def _prepare_threshold(read: _Reader) -> int | None:
-    """Prepare hot statements at once; `off` is for a pooler that shares sessions by statement."""
+    """Return after how many runs a statement is prepared; 0 prepares it at its first run.
+
+    "off" never prepares (None). It is for a connection pooler that shares sessions between clients.
+    """
     if read.environ.get("PREPARE_THRESHOLD") == "off":
         return None
     return read.number("PREPARE_THRESHOLD", "0", lowest=0, highest=1000)

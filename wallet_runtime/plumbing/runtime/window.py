@@ -1,4 +1,4 @@
-"""Outcomes of the last seconds, for a part whose health is what it got done lately (SPEC 4)."""
+"""A sliding window of successes and failures, as a health check of recent work (SPEC 4)."""
 
 import time
 from collections import deque
@@ -10,7 +10,7 @@ OUTCOMES_MAX = 10_000
 
 
 class SlidingWindow:
-    """Counts successes and failures in a sliding window; written by one thread, read by any."""
+    """Counts recent successes and failures; one thread may write, any thread may read."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class SlidingWindow:
         failures_min: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Say `what` is tried, over how many seconds, and from how many failures on they matter."""
+        """Watch `what` over `seconds`; fewer failures than `failures_min` are ignored."""
         self._what = what
         self._seconds = seconds
         self._failures_min = failures_min
@@ -28,14 +28,14 @@ class SlidingWindow:
         self._outcomes: deque[tuple[float, bool]] = deque(maxlen=OUTCOMES_MAX)
 
     def add(self, succeeded: bool) -> None:
-        """Remember one outcome, forgetting those older than the window."""
+        """Add one outcome, and drop the outcomes that are older than the window."""
         now = self._clock()
         self._outcomes.append((now, succeeded))
         while self._outcomes[0][0] < now - self._seconds:
             self._outcomes.popleft()
 
     def verdict(self) -> str:
-        """Say "ok", `Degraded` when some tries failed, or a plain reason, which is red."""
+        """Return "ok", a `Degraded` reason if some tries failed, or a plain reason if all did."""
         horizon = self._clock() - self._seconds
         recent = [succeeded for at, succeeded in tuple(self._outcomes) if at >= horizon]
         failures = recent.count(False)
