@@ -1,7 +1,7 @@
-"""From routes to an ASGI application: one path for every request, whatever service answers it.
+"""Builds the ASGI application of a service from its routes.
 
-The route is read, then a bounded body, credentials, headers, the seal, the typed body. The handler
-runs in a thread, and every answer has one shape.
+Every request takes the same steps: find the route, read the body up to its limit, check the
+credentials, read the headers, check the seal, decode the body. Then the handler runs in a thread.
 """
 
 from collections import defaultdict
@@ -66,7 +66,7 @@ WAITING_MAX = 128
 
 @dataclass(frozen=True)
 class Answer:
-    """A handler's answer: status, a body for msgspec (or ready JSON bytes), further headers."""
+    """A handler's answer. `body` is encoded as JSON, except bytes, which are sent as they are."""
 
     status: int
     body: Any
@@ -75,13 +75,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Call:
-    """One request, after its credentials and its form were found good.
+    """A request with checked credentials and a decoded body, as a handler gets it.
 
     `caller` is an internal process, a provider's id, a back-office person, "player" or "public".
-    `request_id` is the client's X-Request-Id, or a new one where it sent none. `route` is the
-    route's path template. `fence_token` is that of the run for which an internal caller acts, None
-    for one that is under no fence. `person` is the person of the back office who asks, known by
-    their token or by admin_service's signature.
+    `request_id` is the client's X-Request-Id, or a new id if the client sent none. `route` is the
+    path template of the route. `fence_token` is the fencing token that an internal caller sent, or
+    None. `person` is the back-office person behind the request, if a token or a signature of
+    admin_service proves one.
     """
 
     path: Mapping[str, str]
@@ -98,39 +98,39 @@ class Call:
     person: Person | None = None
 
     def brand(self) -> UUID:
-        """Return the brand, or raise `BrandRequired` (422)."""
+        """Return the brand's id, or raise `BrandRequired` (422)."""
         if self.brand_id is None:
             raise BrandRequired
         return self.brand_id
 
     def player(self) -> UUID:
-        """Return the player whose session this is."""
+        """Return the player of the session, or raise `Forbidden` (403)."""
         if self.player_id is None:
             raise Forbidden("this route is for a player's session")
         return self.player_id
 
     def signed_person(self) -> Person:
-        """Return the person who asks, by name and key.
-
-        Raises `PersonNotSigned` (403) without admin_service's signature for this request.
-        """
+        """Return the back-office person behind the request, or raise `PersonNotSigned` (403)."""
         if self.person is None:
             raise PersonNotSigned
         return self.person
 
     def command_id(self) -> str:
-        """Return the client's X-Request-Id (400 without).
+        """Return the X-Request-Id that the client sent, or raise `RequestIdRequired` (400).
 
-        It is the idempotency key of internal writes and of providers.
+        It is the idempotency key for writes by internal callers and providers.
         """
         return _sent(self.headers, REQUEST_ID_HEADER, RequestIdRequired)
 
     def idempotency_key(self) -> str:
-        """Return the Idempotency-Key of a player's or the back office's client (400 without)."""
+        """Return the Idempotency-Key header, or raise `IdempotencyKeyRequired` (400).
+
+        Clients of players and of the back office send it.
+        """
         return _sent(self.headers, IDEMPOTENCY_KEY_HEADER, IdempotencyKeyRequired)
 
     def path_uuid(self, name: str) -> UUID:
-        """Return a part of the path as a UUID; anything else names nothing (404)."""
+        """Return a path parameter as a UUID, or raise `NotFound` (404)."""
         value = parse_uuid(self.path[name])
         if value is None:
             raise NotFound(
@@ -144,10 +144,11 @@ Handler = Callable[[Context, Call], Answer]
 
 @dataclass(frozen=True)
 class Route:
-    """One route. `body` is a `Body` subclass, or `dict` for a free document; None takes no body.
+    """One route of a service.
 
-    Internal routes admit the callers that `contract.routes.ROUTE_CALLERS` lists; every other route
-    names its `access`.
+    `body` is a subclass of `Body`, `dict` for any JSON object, or None if the body is ignored.
+    `access` checks the credentials. By default it admits the internal callers that
+    `contract.routes.ROUTE_CALLERS` lists.
     """
 
     method: str
@@ -158,15 +159,16 @@ class Route:
 
 
 def no_loops(context: Context) -> tuple[Loop, ...]:
-    """Be the `loops` of a process that has none."""
+    """Return no loops; the default of `Service.loops`."""
     return ()
 
 
 @dataclass(frozen=True)
 class Service:
-    """A process: routes, loops (made when its context is open) and checks for readiness.
+    """The description of a process: its routes, loops and readiness checks.
 
-    A loop's check takes the place of the process's check of the same name.
+    `loops` builds the loops from the open context. A loop's check replaces the check of `checks`
+    with the same name.
     """
 
     process: str
@@ -176,7 +178,7 @@ class Service:
 
 
 def build_app(service: Service, context: Context, health: Health | None = None) -> ASGIApp:
-    """Build the application; an internal route that the contract does not know stops the start."""
+    """Build the application; fail if `ROUTE_CALLERS` lacks an internal route."""
     warm_decoders()
     by_path: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
     threads = _Threads()
@@ -193,7 +195,7 @@ def build_app(service: Service, context: Context, health: Health | None = None) 
     if health is not None:
         by_path[HEALTH_PATH]["GET"] = HealthEndpoint(context, health)
     by_path[METRICS_PATH]["GET"] = MetricsEndpoint(context)
-    # Fixed paths first: a template such as /topology/{code} must not catch /topology/active.
+    # Paths without parameters come first, so that /topology/{code} does not match /topology/active.
     paths = sorted(by_path, key=lambda path: ("{" in path, path))
     router = Router(
         [PathRoute(path, _ByMethod(path, by_path[path]), methods=None) for path in paths],
@@ -204,7 +206,7 @@ def build_app(service: Service, context: Context, health: Health | None = None) 
 
 
 class _ByMethod:
-    """One path: hands the request to the endpoint of its method, or answers 405 with Allow."""
+    """Passes requests for one path to the endpoint of their method; answers 405 for others."""
 
     def __init__(self, template: str, endpoints: dict[str, ASGIApp]) -> None:
         self._template = template
@@ -223,16 +225,16 @@ class _ByMethod:
 
 
 class _Threads:
-    """The bounded pool that handlers run in; what waits beyond the bound is told to come back."""
+    """Runs handlers in a bounded number of threads, and refuses requests if too many wait."""
 
     def __init__(self) -> None:
         self._limiter: anyio.CapacityLimiter | None = None
-        # Count here: the limiter sees a request one loop step later, so a burst would pass the
-        # limit.
+        # The limiter counts a request only one step of the event loop later, so a burst would get
+        # past the limit. So `run` counts by itself.
         self._inside = 0
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
-        """Run a handler in a thread, or raise `ServiceBusy` where too many requests wait."""
+        """Run a handler in a thread, or raise `ServiceBusy` (503) if too many requests wait."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(THREADS_MAX)
         if self._inside >= THREADS_MAX + WAITING_MAX:
@@ -247,7 +249,7 @@ class _Threads:
 
 
 class _Endpoint:
-    """One route as an ASGI application."""
+    """The ASGI application of one route."""
 
     def __init__(self, route: Route, context: Context, threads: _Threads, process: str) -> None:
         named = (process, route.method, route.path)
@@ -306,7 +308,7 @@ class _Endpoint:
         await send_answer(scope, send, answer.status, payload, answer.headers)
 
     def _confirm_named(self, headers: Headers) -> None:
-        """Refuse (400) a write without its caller's key or id, by which a repeat is known."""
+        """Refuse a write (400) without the key or request id that identifies its retries."""
         if not self._needs_name:
             return
         if self._route.access in (auth.player, auth.admin):
@@ -315,10 +317,10 @@ class _Endpoint:
             _sent(headers, REQUEST_ID_HEADER, RequestIdRequired)
 
     def _confirm_unsealed(self, canary_token: str | None, fence_token: int | None) -> None:
-        """Refuse (503 MAINTENANCE) a write while this copy has acknowledged a seal.
+        """Raise `Maintenance` (503) for a write while this process knows of a seal.
 
-        The database judges again in the transaction of the write, where it also knows a canary's
-        pass and the held fence.
+        Requests with a canary token pass, and some routes pass with a fencing token. The database
+        checks both tokens later, in the transaction of the write.
         """
         level = self._context.control.freeze.level
         if not self._stands_under_seal or level != SEALED or canary_token is not None:
@@ -327,14 +329,17 @@ class _Endpoint:
             raise Maintenance(details={"freeze_level": level}, retry_after=SEALED_RETRY_SECONDS)
 
     def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
-        """Take an internal caller's fencing token; a player's would lock the fence."""
+        """Return an internal caller's fencing token.
+
+        Other callers' tokens are ignored: otherwise any client could lock the fence row.
+        """
         token = headers.number(FENCE_HEADER) if self._route.access is auth.internal else None
         if token is None and self._is_fenced and identity.caller == OPERATOR:
             raise FencingTokenRequired
         return token
 
     def _person_of(self, scope: Scope, identity: auth.Identity, act: Act) -> Person | None:
-        """Take the person of a bearer token, or the one whom an internal caller's request signs."""
+        """Return the person of a back-office token, or of the signature of an internal request."""
         if self._route.access is not auth.internal:
             return identity.person
         return persons.read_signed(
@@ -342,13 +347,13 @@ class _Endpoint:
         )
 
     def _handle(self, call: Call) -> Answer:
-        """Run the handler in its thread, with the request's id and brand on every log line."""
+        """Run the handler; all its log lines carry the request id and the brand."""
         with structlog.contextvars.bound_contextvars(
             request_id=call.request_id, brand_id=call.brand_id and str(call.brand_id)
         ):
             if self._route.access is not auth.internal:
-                # This process meets a canary's token first. Those behind it need not ask again,
-                # and the wallet judges.
+                # Only the process that clients call confirms a canary token. Internal services rely
+                # on that, and the wallet checks the token again for each money command.
                 player_id = call.player_id or getattr(call.body, "player_id", None)
                 seal.confirm_pass(
                     self._context.database, call.canary_token, call.brand_id, player_id
@@ -357,7 +362,7 @@ class _Endpoint:
 
 
 def _sent(headers: Headers, name: str, missing: type[ApiError]) -> str:
-    """Return an id or key that the client chose, or raise the error of a missing one."""
+    """Return the value of an id or key header; count and raise `missing` if it is absent."""
     value = headers.identifier(name)
     if value is None:
         metrics.IDEMPOTENCY_KEYS_MISSING.inc()

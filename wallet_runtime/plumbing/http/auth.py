@@ -1,8 +1,7 @@
-"""Callers and their proofs: tokens, provider signatures, player sessions, back-office tokens.
+"""Authentication by process tokens, provider signatures, player sessions or back-office tokens.
 
-A `Route` names its `access` function, which runs before the body is parsed. Missing, wrong and
-malformed credentials get one and the same 401; a valid caller on a route that does not admit it
-gets 403.
+The `access` function of a `Route` runs before the body is decoded. It answers missing, wrong and
+malformed credentials with the same 401, and a known caller without access to the route with 403.
 """
 
 import hashlib
@@ -38,9 +37,9 @@ _PROVIDER_SIGNATURE = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 
 @dataclass(frozen=True)
 class Identity:
-    """The caller: a process, a provider's id, a back-office person, "player" or "public".
+    """The authenticated caller: a process, a provider, a person, "player" or "public".
 
-    A player has ids. `person` is the name and key of a person of the back office.
+    Only a player has a brand and a player id, and only a back-office person has `person`.
     """
 
     caller: str
@@ -51,7 +50,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request that asks to be let in: its route, path, headers and raw body."""
+    """The parts of a request that authentication needs; `template` is the route's path."""
 
     method: str
     template: str
@@ -64,14 +63,14 @@ Access = Callable[[Settings, Attempt], Identity]
 
 
 def public(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit everybody."""
+    """Admit everybody without credentials."""
     return Identity("public")
 
 
 def internal(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit the callers that `ROUTE_CALLERS` lists for this route, each by its own token.
+    """Admit the processes that `ROUTE_CALLERS` lists for this route, each by its own token.
 
-    The shared legacy token is never accepted (RS-2, RS-5).
+    The legacy token that all processes share is refused (RS-2, RS-5).
     """
     caller = _header(attempt.headers, CALLER_HEADER)
     token = settings.caller_tokens.get(caller, _NOBODY)
@@ -86,8 +85,9 @@ def internal(settings: Settings, attempt: Attempt) -> Identity:
 def may_observe(settings: Settings, headers: Headers) -> bool:
     """Tell whether a request may see metrics and the details of health.
 
-    False without credentials, `Unauthorized` with wrong ones. Any caller that this process knows
-    may, by its own token. The observer's is also taken as a bearer token, which scrapers can send.
+    Any process with a token for this one may. The observer may send its token as a bearer token,
+    because a metrics scraper can send nothing else. Return False without credentials; raise
+    `Unauthorized` (401) for wrong ones.
     """
     given, caller = _bearer(headers), _header(headers, CALLER_HEADER)
     if not given and not caller:
@@ -102,8 +102,8 @@ def may_observe(settings: Settings, headers: Headers) -> bool:
 def provider(settings: Settings, attempt: Attempt) -> Identity:
     """Admit a game provider that signed the request with its own secret.
 
-    `contract.headers.PROVIDER_SIGNED_TEXT` is the signed text. A signature that is older than
-    300 s, or as much ahead, is refused.
+    `contract.headers.PROVIDER_SIGNED_TEXT` is the signed text. Its timestamp may differ from the
+    clock by at most 300 s.
     """
     name = _header(attempt.headers, PROVIDER_HEADER)
     known = name in settings.provider_secrets
@@ -124,7 +124,10 @@ def player(settings: Settings, attempt: Attempt) -> Identity:
 
 
 def admin(settings: Settings, attempt: Attempt) -> Identity:
-    """Admit a person of the back office by their own bearer token; each token is compared."""
+    """Admit a back-office person by a bearer token.
+
+    Every token is compared, so that the duration tells nothing about which token is right.
+    """
     given = _bearer(attempt.headers).encode("latin-1")
     persons = [person for person, token in settings.admin_tokens.items() if token.matches(given)]
     if not persons:
@@ -133,20 +136,20 @@ def admin(settings: Settings, attempt: Attempt) -> Identity:
 
 
 def sign(secret: SecretBytes, raw: bytes) -> str:
-    """Return the lower-case hex HMAC-SHA256 of raw bytes."""
+    """Return the HMAC-SHA256 of `raw` in lower-case hex."""
     return hmac.new(secret.reveal(), raw, hashlib.sha256).hexdigest()
 
 
 def issue_session(key: SecretBytes, brand_id: UUID, player_id: UUID, expires_at: int) -> str:
-    """Write a session token for one player of one brand, valid until a Unix time in seconds."""
+    """Return a session token of a player, valid until `expires_at` (Unix time in seconds)."""
     claim = f"{brand_id}.{player_id}.{expires_at}"
     return f"{claim}.{sign(key, claim.encode())}"
 
 
 def read_session(key: SecretBytes, token: str, now: float) -> Identity:
-    """Return the player that a session token names.
+    """Return the player of a session token; `now` is the Unix time in seconds.
 
-    Raises `Unauthorized` for a forged, malformed or expired one.
+    Raises `Unauthorized` (401) for a forged, malformed or expired token.
     """
     claim, _, signature = token.rpartition(".")
     if not hmac.compare_digest(
@@ -171,7 +174,7 @@ def _provider_text(attempt: Attempt, timestamp: str) -> bytes:
 
 
 def _header(headers: Headers, name: str) -> str:
-    """Read a credential; one that was sent twice is as good as none."""
+    """Return a header's value, or "" if it is missing or was sent twice."""
     try:
         return headers.get(name) or ""
     except Invalid:

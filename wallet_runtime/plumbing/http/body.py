@@ -1,6 +1,6 @@
-"""Request bodies: bounded, UTF-8 JSON, typed, without duplicate keys.
+"""Decodes request bodies: UTF-8 JSON of a declared type, without duplicate keys.
 
-Each fault is a 413, 415 or 422, never a 500.
+A faulty body is answered with 415 or 422.
 """
 
 import json
@@ -14,7 +14,7 @@ BODY_BYTES_MAX = 64 * 1024
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The base of every request body: unknown fields are a 422."""
+    """The base class of request bodies; a body with an unknown field is answered with 422."""
 
 
 class DuplicateKey(ValueError):
@@ -22,9 +22,9 @@ class DuplicateKey(ValueError):
 
 
 def parse(raw: bytes, content_type: str | None, shape: Any) -> Any:
-    """Return the body as `shape`: a `Body` subclass, or `dict` for a free document.
+    """Decode a body as `shape`: a subclass of `Body`, or `dict` for any JSON object.
 
-    Raises 415 or 422.
+    Raises `UnsupportedMediaType` (415) or `Invalid` (422).
     """
     media_type, _, parameters = (content_type or "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
@@ -40,7 +40,10 @@ def parse(raw: bytes, content_type: str | None, shape: Any) -> Any:
 
 
 def _refuse_ambiguous(raw: bytes) -> None:
-    """Refuse text with two readings: a repeated key, NaN, an infinite number, a NUL character."""
+    """Raise `ValueError` for JSON that parsers read differently.
+
+    That is a repeated key, NaN, a number too large for a float, or a NUL character in a string.
+    """
     if b"\\u0000" in raw:
         raise ValueError("a string holds a NUL character")
     json.loads(

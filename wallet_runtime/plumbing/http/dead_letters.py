@@ -1,4 +1,4 @@
-"""The routes of a consumer's dead letters: a person's replay, and a discard by two persons."""
+"""Routes for a consumer's dead letters: one person may replay, two persons may discard."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from wallet_runtime.plumbing.runtime import seal
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row
 
-ID_DIGITS = 19  # any number of so many digits fits a bigint
-# The toolkit may ask for a discard, and only a person of the back office may confirm it. No token
-# has this key.
+ID_DIGITS = 19  # a number with fewer digits fits into a bigint
+# The person of a discard that rubyops requests. No back-office token has this empty key, so every
+# person of the back office differs from `TOOLKIT` and may confirm.
 TOOLKIT = Person(OPERATOR, key_id_of(b""))
 
 
@@ -50,16 +50,13 @@ class SamePerson(Forbidden):
 
 
 class DiscardBody(Body):
-    """Why an event is never to be applied."""
+    """The reason for discarding an event."""
 
     reason: Said
 
 
 def dead_letter_routes(consumer: str) -> tuple[Route, ...]:
-    """Make the routes of one consumer, by its schema.
-
-    `contract.routes.ROUTE_CALLERS` says who may call them.
-    """
+    """Build the routes of a consumer; `consumer` is the name of its schema."""
     desk = DeadLetterDesk(DeadLetters(consumer))
     one = f"/internal/{consumer}/dead-letters/{{dead_letter_id}}"
     return (
@@ -70,17 +67,17 @@ def dead_letter_routes(consumer: str) -> tuple[Route, ...]:
 
 
 class DeadLetterDesk:
-    """The handlers of one consumer's routes."""
+    """The handlers of a consumer's routes."""
 
     def __init__(self, dead_letters: DeadLetters) -> None:
-        """Take whose dead letters they are."""
+        """Take the dead letters of the consumer."""
         self._dead_letters = dead_letters
 
     def replay(self, context: Context, call: Call) -> Answer:
-        """Have a dead letter tried again, and then what waits behind it.
+        """Request a replay of a dead letter and of the events blocked behind it.
 
-        The same again answers the same. 404 when there is none by that number, 409 for one that
-        waits behind another, which it names.
+        A repeat gets the same answer. 404 for an unknown number. 409 for a blocked event, with the
+        number of the dead letter that blocks it.
         """
         number = _number(call)
         with context.database.transaction() as session:
@@ -93,16 +90,16 @@ class DeadLetterDesk:
         return Answer(200, {"dead_letter_id": number, "resolved": resolved})
 
     def request_discard(self, context: Context, call: Call) -> Answer:
-        """Ask, as a first person, for an event never to be applied.
+        """Request, as the first person, that an event is discarded.
 
-        The same again answers the same. 404 when there is none by that number, 409 for one that
-        waits behind another, is resolved, or that somebody asked for in other words.
+        A repeat gets the same answer. 404 for an unknown number. 409 for an event that is blocked
+        or resolved, or if another request gives another reason.
         """
         number, asker, reason = _number(call), _asker(call), call.body.reason.strip()
         with context.database.transaction() as session:
             _refuse_undiscardable(self._find(session, number))
             self._dead_letters.request_discard(session, number, asker, reason, call.fence_token)
-            # After the fence, as everywhere.
+            # All transactions lock the fence before the seal, so that they cannot deadlock.
             seal.hold(session)
             letter = self._find(session, number)
         if (letter["discard_requested_by"], letter["discard_reason"]) != (asker.name, reason):
@@ -113,10 +110,10 @@ class DeadLetterDesk:
         return Answer(200, _discard(letter))
 
     def confirm_discard(self, context: Context, call: Call) -> Answer:
-        """Confirm a discard as a second person; the consumer then passes over the event.
+        """Confirm a discard as the second person; the consumer then skips the event.
 
-        The same again answers the same. 403 for the person who asked, 404 when there is none by
-        that number, 409 when nobody asked or it is resolved otherwise.
+        A repeat gets the same answer. 403 for the person who requested the discard, 404 for an
+        unknown number, 409 without a request or for an event that was replayed.
         """
         number, person = _number(call), call.signed_person()
         with context.database.transaction() as session:
@@ -142,7 +139,7 @@ def _number(call: Call) -> int:
 
 
 def _asker(call: Call) -> Person:
-    """Return who asks: the operator as the toolkit, others as admin_service signs them."""
+    """Return the requesting person: `TOOLKIT` for rubyops, otherwise the signed person."""
     return TOOLKIT if call.caller == OPERATOR else call.signed_person()
 
 

@@ -1,4 +1,4 @@
-"""Around every request: its id, one error shape, its log line and its metrics."""
+"""Wraps every request: sets its id, turns errors into JSON answers, and counts it in metrics."""
 
 import time
 from collections.abc import Mapping
@@ -31,14 +31,14 @@ log = structlog.get_logger("http")
 
 
 class Envelope:
-    """The outermost application: every request gets one answer of the house's shape."""
+    """The outermost ASGI application; it turns every exception into an error answer."""
 
     def __init__(self, inner: ASGIApp) -> None:
-        """Wrap the router."""
+        """Wrap an ASGI application."""
         self._inner = inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; anything but HTTP is not served."""
+        """Answer one HTTP request; other protocols are ignored."""
         if scope["type"] != "http":
             return
         started = time.perf_counter()
@@ -56,7 +56,7 @@ class Envelope:
         except ApiError as error:
             await _send_error(scope, watch, error)
         except Exception as error:
-            # The last guard: the client gets one shape, the log gets the traceback.
+            # An unexpected error: the client gets a general message, the log gets the traceback.
             log.exception(
                 "unexpected error",
                 request_id=scope["request_id"],
@@ -71,7 +71,7 @@ class Envelope:
 async def send_answer(
     scope: Scope, send: Send, status: int, payload: bytes, headers: Mapping[str, str]
 ) -> None:
-    """Send a whole answer, JSON unless the headers say otherwise, with the request's id."""
+    """Send an answer with the request's id; its content type is JSON unless `headers` has one."""
     named = {
         "Content-Type": JSON,
         REQUEST_ID_HEADER: scope["request_id"],
@@ -88,9 +88,9 @@ async def send_answer(
 
 
 def error_body(error: ApiError, request_id: str) -> bytes:
-    """Write an error's body as JSON, without any secret that this process holds.
+    """Return an error's body as JSON, with this process's secrets masked.
 
-    An error may repeat the text of an exception, and that of a driver may carry a URL.
+    A message may hold the text of a driver's exception, which may show a URL with a password.
     """
     body = {
         "status": error.status,
@@ -104,7 +104,7 @@ def error_body(error: ApiError, request_id: str) -> bytes:
 
 async def _send_error(scope: Scope, send: Send, error: ApiError) -> None:
     key = _sent(scope["headers_read"], IDEMPOTENCY_KEY_HEADER)
-    # An error repeats what a stranger sent.
+    # A message may repeat input of the client, so characters that are unsafe to show are escaped.
     text = shown_in_json(error_body(error, key or scope["request_id"]).decode())
     await send_answer(scope, send, error.status, text.encode(), _error_headers(error))
 
@@ -123,14 +123,17 @@ def _error_headers(error: ApiError) -> dict[str, str]:
 
 
 def _request_id(headers: Headers) -> str:
-    """Take the client's id, a player's key where that is all he sent, or make one."""
+    """Return the X-Request-Id of the client, else its Idempotency-Key, else a new id."""
     return (
         _sent(headers, REQUEST_ID_HEADER) or _sent(headers, IDEMPOTENCY_KEY_HEADER) or str(uuid4())
     )
 
 
 def _sent(headers: Headers, name: str) -> str | None:
-    """Read an id that the client chose; the route that needs it refuses one that is not valid."""
+    """Return an id header, or None if it is missing or invalid.
+
+    No error is raised here: a route that needs the id refuses an invalid one later.
+    """
     try:
         return headers.identifier(name)
     except Invalid:

@@ -1,4 +1,4 @@
-"""Field types that request bodies share, and the times that they and queries name."""
+"""Field types that request bodies share, and the conversion of times to UTC."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,11 +8,11 @@ import msgspec
 from wallet_runtime.contract.text import ACTING
 from wallet_runtime.plumbing.errors import Invalid
 
-# An id that another party chose: printable ASCII without spaces, so that it can stand in a log
-# line, a path or a header.
+# An id that a provider or client chose. It is printable ASCII without spaces, so that it is safe in
+# log lines, paths and headers.
 ForeignId = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"\A[!-~]+\Z")]
-# Text that a person wrote. Control characters and marks that turn the direction of writing would
-# lie in a log or on a terminal.
+# Text that a person wrote. Control characters and marks that change the writing direction are
+# refused, because they could disguise text in a log or on a terminal.
 _PRINTABLE = f"[^{ACTING}]"
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=rf"\A{_PRINTABLE}*\Z")]
 Said = Annotated[
@@ -21,9 +21,10 @@ Said = Annotated[
 
 
 def in_utc(moment: datetime, where: str) -> datetime:
-    """Return a time with a zone as UTC.
+    """Convert a time to UTC.
 
-    Raises `Invalid` (422) for one without a zone, or outside of the calendar in UTC.
+    Raises `Invalid` (422) for a time without a zone, or one outside the years 1 to 9999 in UTC.
+    `where` names the field in the message.
     """
     if moment.tzinfo is None:
         raise Invalid(

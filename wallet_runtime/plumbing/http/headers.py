@@ -1,4 +1,4 @@
-"""Request headers as the house reads them: by name, once each, printable."""
+"""Request headers, checked when they are read."""
 
 import re
 from collections.abc import Iterable
@@ -15,10 +15,10 @@ BIGINT_MAX = 2**63 - 1
 
 
 class Headers:
-    """Headers by lower-case name; a header that was sent twice is refused when it is read."""
+    """The headers of a request, by name in any case; reading one that was sent twice fails."""
 
     def __init__(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        """Take the server's raw pairs."""
+        """Take the name and value pairs of an ASGI scope."""
         self._values: dict[str, str] = {}
         self._repeated: set[str] = set()
         for raw_name, raw_value in pairs:
@@ -28,9 +28,9 @@ class Headers:
             self._values[name] = raw_value.decode("latin-1")
 
     def get(self, name: str) -> str | None:
-        """Return the value, None where the header is absent.
+        """Return the value, or None if the header is absent.
 
-        Raises `Invalid` (422) where it was sent more than once.
+        Raises `Invalid` (422) if it was sent more than once.
         """
         lower = name.lower()
         if lower in self._repeated:
@@ -38,17 +38,17 @@ class Headers:
         return self._values.get(lower)
 
     def identifier(self, name: str) -> str | None:
-        """Return an id that a client chose: 1 to 255 printable ASCII characters without spaces.
+        """Return an id that a client chose, or None if the header is absent.
 
-        Raises `Invalid` (422).
+        Raises `Invalid` (422) unless it has 1 to 255 printable ASCII characters without spaces.
         """
         value = self.get(name)
         return None if value is None else confirm_identifier(value, f"header {name}")
 
     def number(self, name: str) -> int | None:
-        """Return a whole number from 0 to a bigint's last, None where the header is absent.
+        """Return a whole number from 0 to 2**63 - 1, or None if the header is absent.
 
-        Anything else is `Invalid` (422).
+        Raises `Invalid` (422) for any other value.
         """
         value = self.get(name)
         if value is None:
@@ -60,16 +60,19 @@ class Headers:
         return int(value)
 
     def brand_id(self) -> UUID | None:
-        """Return the brand of X-Brand-Id, None where it is absent.
+        """Return the brand's id from X-Brand-Id, or None if the header is absent.
 
-        Raises `Invalid` (422) for anything but a UUID.
+        Raises `Invalid` (422) if it is no UUID.
         """
         value = self.get(BRAND_HEADER)
         return None if value is None else _uuid_of(value, f"header {BRAND_HEADER}")
 
 
 def confirm_identifier(value: str, where: str) -> str:
-    """Return an id that a client sent in `where`, or raise `Invalid` as `Headers.identifier`."""
+    """Return the id, or raise `Invalid` (422) if it breaks the rules of `Headers.identifier`.
+
+    `where` names the header or field in the message.
+    """
     if not 0 < len(value) <= HEADER_VALUE_LENGTH_MAX or not all(
         "!" <= character <= "~" for character in value
     ):
@@ -81,9 +84,9 @@ def confirm_identifier(value: str, where: str) -> str:
 
 
 def scoped_id(owner: object, identifier: str, header: str) -> str:
-    """Make a request id of a client's own, so that those of two players or providers never meet.
+    """Prefix a client's id with its owner, so that ids of two players or providers never collide.
 
-    Raises `Invalid` (422) for more than 200 characters: the owner's own id has to fit in, too.
+    Raises `Invalid` (422) for an id of more than 200 characters, because the prefix needs room.
     """
     if len(identifier) > CLIENT_ID_LENGTH_MAX:
         raise Invalid(
@@ -104,7 +107,7 @@ def _uuid_of(text: str, where: str) -> UUID:
 
 
 def bearer(headers: Headers) -> str | None:
-    """Return the token of `Authorization: Bearer <token>`, None where there is none."""
+    """Return the token of the header `Authorization: Bearer <token>`, or None."""
     value = headers.get("Authorization")
     if value is None or not value.startswith("Bearer "):
         return None

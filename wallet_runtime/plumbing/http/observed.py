@@ -1,4 +1,4 @@
-"""The routes by which a process tells of itself: `/health` and `/metrics`."""
+"""The routes `/health` and `/metrics` of every process."""
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -15,32 +15,32 @@ TOLD_TO_ALL = ("process", "status")
 
 
 class HealthEndpoint:
-    """`GET /health`: 200, or 503 when failing. It never waits for a database."""
+    """`GET /health`: 200, or 503 if failing. It returns the last results and never blocks."""
 
     def __init__(self, context: Context, health: Health) -> None:
-        """Take whose health it is."""
+        """Take the process's context and health."""
         self._settings, self._health = context.settings, health
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer; a caller without credentials is told the status alone."""
+        """Answer a request; without credentials the answer has only process and status."""
         answer = self._health.answer()
         if not auth.may_observe(self._settings, scope["headers_read"]):
             answer = {name: answer[name] for name in TOLD_TO_ALL}
         status = 503 if answer["status"] == "failing" else 200
-        # A check's reason may be the text of an exception.
+        # Secrets are masked, because a check's result may be the text of an exception.
         text = masked(msgspec.json.encode(answer).decode())
         await send_answer(scope, send, status, text.encode(), {})
 
 
 class MetricsEndpoint:
-    """`GET /metrics`: the figures of this process, for callers that may see them."""
+    """`GET /metrics`: the process's metrics, for callers with a token of this process."""
 
     def __init__(self, context: Context) -> None:
-        """Take who may see them."""
+        """Take the process's context."""
         self._settings = context.settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or raise `Unauthorized` (401)."""
+        """Answer a request, or raise `Unauthorized` (401)."""
         if not auth.may_observe(self._settings, scope["headers_read"]):
             raise Unauthorized("metrics are for a caller with a token of this process")
         await send_answer(

@@ -1,4 +1,7 @@
-"""Signed persons: admin_service signs, a service that counts persons reads."""
+"""Signatures that prove to a service which back-office person is behind a request.
+
+admin_service signs the person; the services that require two persons verify the signature.
+"""
 
 from urllib.parse import unquote
 from uuid import UUID
@@ -13,7 +16,7 @@ from wallet_runtime.plumbing.runtime.settings import Settings
 def act_of(
     brand_id: UUID | None, method: str, path: str, request_id: str, body: bytes | None
 ) -> Act:
-    """Name the request that a person is signed for; `path` may be percent-encoded or not."""
+    """Build the part of a request that the signature covers; `path` may be percent-encoded."""
     return Act(
         "" if brand_id is None else str(brand_id), method, unquote(path), request_id, body or b""
     )
@@ -22,9 +25,9 @@ def act_of(
 def header_for(
     settings: Settings, process: str, person: Person | None, act: Act, now: float
 ) -> dict[str, str]:
-    """Return the header that signs the person for a call to `process`.
+    """Return the signature header for a call to `process`.
 
-    Empty for a call without a person, or to a process that counts none.
+    It is empty without a person, or if this process has no signing key for `process`.
     """
     key = settings.person_keys.get(process)
     if person is None or key is None:
@@ -33,9 +36,10 @@ def header_for(
 
 
 def read_signed(settings: Settings, headers: Headers, act: Act, now: float) -> Person | None:
-    """Return the person whom a request signs, None where it signs nobody.
+    """Return the person of a request's signature header, or None without one.
 
-    Raises `PersonNotSigned` (403) for a signature that is not valid.
+    Also return None if this process has no key. Raises `PersonNotSigned` (403) for an invalid
+    signature.
     """
     value, key = headers.get(persons.PERSON_HEADER), settings.person_keys.get(settings.process)
     if value is None or key is None:

@@ -1,4 +1,4 @@
-"""Bounds of a connection that the web server does not keep: size and time of a request's head."""
+"""Limits of a connection that uvicorn lacks: size and time of headers, size of a raw body."""
 
 import asyncio
 from typing import Any
@@ -9,10 +9,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
-# A body on the wire: 64 KiB in chunks of one byte each, and room. Extensions of chunks and trailers
-# count, which no handler ever sees.
+# The limit of a body's raw bytes, with chunk headers, chunk extensions and trailers. A body of 64
+# KiB in chunks of one byte fits.
 BODY_WIRE_BYTES_MAX = 512 * 1024
-# From the connection, or from the first byte of a further request, to the end of its headers.
+# The time from the connection, or from a later request's first byte, to the end of the headers.
 HEAD_SECONDS_MAX = 5.0
 _REASONS = {
     400: "Bad Request",
@@ -23,13 +23,13 @@ _REASONS = {
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too long, too many or too slow.
+    """Refuses requests with too large, too many or too slow headers, and closes the connection.
 
-    `app` bounds what a body holds.
+    The content of a body is limited in `request.read_body`.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        """Begin before the first request."""
+        """Take uvicorn's arguments."""
         super().__init__(*given, **named)
         self._in_head = self._in_body = False
         self._head_bytes = self._body_bytes = 0
@@ -37,17 +37,17 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refusal = (400, "BAD_REQUEST", "this is no HTTP request")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for the first request for a bounded time."""
+        """Start the timer for the headers of the first request."""
         super().connection_made(transport)
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the timer."""
         self._stop_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Count bytes before the headers are complete; bytes beyond the bound are not read."""
+        """Count the bytes of headers and body; beyond a limit refuse instead of parsing."""
         if self._in_head and self._head_bytes > HEAD_BYTES_MAX:
             self._refuse_head(
                 431,
@@ -76,12 +76,15 @@ class BoundedProtocol(HttpToolsProtocol):
             self._start_timer()
 
     def on_message_begin(self) -> None:
-        """Begin to count."""
+        """Reset the header count for a new request."""
         self._in_head, self._head_bytes = True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Let the request in, unless its head is too large although it came at once."""
+        """Accept the request, or refuse it if its headers are too large or too many.
+
+        `data_received` cannot notice that if all headers came in one piece.
+        """
         self._in_head = False
         self._stop_timer()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
@@ -96,12 +99,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Count the body no longer."""
+        """Stop counting body bytes."""
         self._in_body = False
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer in the house's shape what the parser could not read, and close."""
+        """Answer a request that the parser refused with an error in JSON, and close."""
         self._refuse_head(*self._refusal)
 
     def _waits_for_a_head(self) -> bool:

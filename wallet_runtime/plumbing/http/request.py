@@ -1,4 +1,4 @@
-"""The parts of a request as the house reads them: bounded body, path, query string, brand."""
+"""Reads and checks parts of a request: body, path parameters, query string and brand."""
 
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -22,7 +22,7 @@ DOT_PARTS = (".", "..")
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """Read the whole body, at most 64 KiB in at most ten seconds."""
+    """Read the whole body: at most 64 KiB (413), in at most ten seconds (408)."""
     announced = scope["headers_read"].get("Content-Length")
     if announced is not None and (not announced.isdigit() or int(announced[:12]) > BODY_BYTES_MAX):
         raise BodyTooLarge(
@@ -47,16 +47,16 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
 
 
 def path_of(scope: Scope) -> dict[str, str]:
-    """Return the parts of the path that its template names; NUL and dot parts are a 404."""
+    """Return the path parameters; raise `NotFound` (404) for ".", ".." or a NUL character."""
     path: dict[str, str] = scope["path_params"]
-    # A dot part would lead a call that carries it on to another route.
+    # A service that puts ".." into the path of its own call would call another route.
     if any("\0" in value or value in DOT_PARTS for value in path.values()):
         raise NotFound
     return path
 
 
 def query_of(scope: Scope) -> dict[str, str]:
-    """Read the query string; a name sent twice, NUL and anything that is not UTF-8 are a 422."""
+    """Return the query parameters; raise `Invalid` (422) for a repeated name, NUL or non-UTF-8."""
     try:
         pairs = parse_qsl(
             scope["query_string"].decode("ascii"),
@@ -73,7 +73,10 @@ def query_of(scope: Scope) -> dict[str, str]:
 
 
 def brand_of(headers: Headers, identity: Identity) -> UUID | None:
-    """Take the brand from the header; a session's own brand must agree with it."""
+    """Return the brand of the X-Brand-Id header, or None.
+
+    Raises `Forbidden` (403) if it differs from the brand of a player's session.
+    """
     brand_id = headers.brand_id()
     if identity.brand_id is not None and brand_id is not None and brand_id != identity.brand_id:
         raise Forbidden("the session belongs to another brand than the X-Brand-Id header names")

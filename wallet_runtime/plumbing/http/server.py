@@ -1,6 +1,6 @@
-"""One process from start to stop: loops, health, the link to `control` and the HTTP server.
+"""Runs a process: its loops, health checks, link to `control` and HTTP server.
 
-It ends within eight seconds.
+After a stop signal the process ends within eight seconds.
 """
 
 import os
@@ -37,7 +37,7 @@ class CannotListen(Exception):
 
 
 class _Server(uvicorn.Server):
-    """The web server without signal handlers of its own: the process stops it with the rest."""
+    """uvicorn without its signal handlers, because `_Process` handles the signals."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -45,7 +45,7 @@ class _Server(uvicorn.Server):
 
 
 class _Process:
-    """The parts of a running process, in the order in which they start."""
+    """The parts of a running process."""
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.context: Context = open_context(settings)
@@ -76,7 +76,10 @@ class _Process:
             loop.start()
 
     def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
-        """Take no new work; accepted requests are finished, and a watchdog keeps the bound."""
+        """Stop accepting work and finish accepted requests; a signal handler.
+
+        The watchdog kills the process if the end takes too long.
+        """
         watchdog = threading.Timer(STOP_SECONDS_MAX, os._exit, args=(1,))
         watchdog.daemon = True
         watchdog.start()
@@ -86,7 +89,7 @@ class _Process:
         self.server.should_exit = True
 
     def end(self) -> bool:
-        """Wait for the loops' last turns and close everything; False when a turn did not end."""
+        """Wait for the loops' last turns and close all parts; return False if a turn hangs."""
         ended = all([loop.join(LOOPS_END_SECONDS_MAX / len(self.loops)) for loop in self.loops])
         self.context.control.stop()
         self.context.close()
@@ -94,7 +97,7 @@ class _Process:
 
 
 def run(service: Service, settings: Settings) -> int:
-    """Run a process until a signal ends it; return its exit code. Raises `CannotListen`."""
+    """Run a process until SIGTERM or SIGINT, then exit with 0. Raises `CannotListen`."""
     logging.configure(settings.process, settings.copy)
     listener = listen(settings.host, settings.port)
     process = _Process(service, settings)
@@ -106,19 +109,19 @@ def run(service: Service, settings: Settings) -> int:
     ended = process.end()
     log.info("stopped", all_loops_ended=ended)
     sys.stdout.flush()
-    # A handler that outlived the bound sits in a thread that the interpreter would wait for.
+    # A normal exit would wait for the thread of a handler that is still running.
     os._exit(0)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take the port; what arrives before the process answers waits. Raises `CannotListen`."""
+    """Return a listening socket; early connections wait in its backlog. Raises `CannotListen`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        # At once: two processes can bind a port on which neither listens, and the loser would act
-        # until its server starts.
+        # Listen immediately. Two processes may bind the same port as long as neither listens, and
+        # the second one would run its loops until its server fails to listen.
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()

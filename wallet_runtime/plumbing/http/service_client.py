@@ -1,4 +1,4 @@
-"""Calls from one process to another: bounded, with the caller's token, errors passed through."""
+"""HTTP calls from one process to another, with the caller's token; errors are passed on."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,10 +25,10 @@ _FIRST_ERROR_STATUS = 400
 
 
 class ServiceClient:
-    """Calls other processes as this one."""
+    """Calls the routes of other processes."""
 
     def __init__(self, context: Context) -> None:
-        """Use the context's http client, urls and token."""
+        """Take the HTTP client, the URLs and the token from the context."""
         self._context = context
 
     def call(
@@ -45,9 +45,9 @@ class ServiceClient:
     ) -> Answer:
         """Call a route and return its status and decoded body.
 
-        Raises `PassedThrough` with the other side's own status, code, message and details for any
-        answer from 400 up, `Unavailable` (503) when it cannot be reached, and `OutcomeUnknown`
-        (504) when a write was sent and no answer came.
+        Raises `PassedThrough` with the other process's error for a status of 400 or more,
+        `Unavailable` (503) if it cannot be reached, and `OutcomeUnknown` (504) if a write was sent
+        but not answered.
         """
         headers = self._headers(brand_id, request_id, canary_token)
         answer = self._send(
@@ -68,9 +68,10 @@ class ServiceClient:
         *,
         request_id: str | None = None,
     ) -> Answer:
-        """Pass a request on under its own brand, request id and tokens, its person signed.
+        """Send a client's request on to another process; return its answer as raw bytes.
 
-        The answer goes back unread.
+        The call carries the request's brand, id and tokens, and a signature of its person. Raises
+        as `call` does.
         """
         sent_id, content = request_id or call.request_id, _encode(body)
         headers = self._headers(call.brand_id, sent_id, call.canary_token)
@@ -112,7 +113,10 @@ class ServiceClient:
         headers: dict[str, str],
         query: Mapping[str, str] | None,
     ) -> httpx.Response:
-        """Send, once more after a broken connection: a write is idempotent under its id."""
+        """Send a call, and retry once after a connection error.
+
+        A retry is safe, because a write is idempotent by its request id.
+        """
         http, url = self._context.http, self._context.settings.service_urls.get(process)
         if http is None or url is None:
             raise AssertionError(
