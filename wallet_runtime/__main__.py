@@ -1,4 +1,4 @@
-"""`python -m wallet_runtime <process>`: read the settings, then run it until a signal ends it."""
+"""`python -m wallet_runtime <process>`: read the settings and run the process until a signal."""
 
 import os
 import sys
@@ -14,9 +14,10 @@ EXIT_FAILED = 1
 def main(arguments: list[str]) -> int:
     """Run the named process.
 
-    Return 2 for wrong usage, 78 for settings at fault, 1 for a port that is taken.
+    Return 2 for wrong usage, 78 for faulty settings, and 1 if the process cannot bind its port.
     """
-    # Before anything else is imported: a file that changes meanwhile makes this copy an old one.
+    # The digest is computed before other modules are imported. So if a file changes during the
+    # start, the digest differs from the file, and the process counts as outdated.
     code = code_digest()
     from wallet_runtime.contract.processes import PROCESSES  # noqa: PLC0415
     from wallet_runtime.plumbing.runtime.settings import SettingsError  # noqa: PLC0415
@@ -36,11 +37,14 @@ def main(arguments: list[str]) -> int:
 
 
 def run_process(process: str, code: str) -> int:
-    """Run a process that loaded this code; return its exit code. Raises SettingsError."""
+    """Run a process and return its exit code; `code` is the digest of its source files.
+
+    Raises `SettingsError`.
+    """
     from wallet_runtime.plumbing.runtime.settings import read_settings  # noqa: PLC0415
 
     settings = replace(read_settings(process, os.environ), code=code)
-    # Imported after the settings were found good, so that a fault is told at once.
+    # This import is slow. So it follows the settings, whose faults are then reported at once.
     from wallet_runtime import services  # noqa: PLC0415
     from wallet_runtime.plumbing.http.server import CannotListen, run  # noqa: PLC0415
 

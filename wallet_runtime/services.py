@@ -1,4 +1,4 @@
-"""Every process by name, and the module of its `SERVICE`: a table, so that a start imports one."""
+"""The module of each process's `SERVICE`, as a name, so that a process imports only its own."""
 
 from importlib import import_module
 

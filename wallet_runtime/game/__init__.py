@@ -1,1 +1,1 @@
-"""game_service: the providers' callbacks, rounds, and the mock providers' own books."""
+"""game_service: the providers' callbacks and rounds, and the mock providers' records of bets."""

@@ -1,4 +1,4 @@
-"""Routes of game_service. Providers come through the gateway, which has checked who they are."""
+"""Routes of game_service; the gateway authenticates providers and forwards their callbacks."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -25,9 +25,9 @@ PAGE_SIZE_MAX = 500
 
 
 class Authorize(Body):
-    """A stake that a provider asks for, in major units, at a price where it has one.
+    """A bet that a provider places, with its stake in major units and optional odds (`price`).
 
-    What pays for it stands in the policy and the player's own choice.
+    The policy and the player's choice decide which money pays for it.
     """
 
     provider_id: str
@@ -41,7 +41,7 @@ class Authorize(Body):
 
 
 class Settle(Body):
-    """The payout of a bet in major units; "0" is a real settlement."""
+    """The settlement of a bet, with its payout in major units; "0" is valid."""
 
     provider_id: str
     player_id: UUID
@@ -51,7 +51,7 @@ class Settle(Body):
 
 
 class Rollback(Body):
-    """A bet that the provider takes back."""
+    """The rollback of a bet by its provider."""
 
     provider_id: str
     player_id: UUID
@@ -61,9 +61,9 @@ class Rollback(Body):
 
 
 class Win(Body):
-    """A win beside a bet's payout, in major units: of a campaign, or on a bet of a round.
+    """A win beside a bet's payout, either of a campaign or on a bet of a round.
 
-    `transaction_id` is the provider's own.
+    The amount is in major units. `transaction_id` is the provider's id of the win.
     """
 
     provider_id: str
@@ -77,7 +77,7 @@ class Win(Body):
 
 
 class WinReversal(Body):
-    """A win that the provider takes back."""
+    """The reversal of a win by its provider."""
 
     provider_id: str
     player_id: UUID
@@ -110,7 +110,7 @@ def authorize(context: Context, call: Call) -> Answer:
 def settle(context: Context, call: Call) -> Answer:
     """Record the callback, then have the wallet settle the bet.
 
-    The wallet alone knows for certain in which currency the bet is.
+    The payout is only parsed here: the wallet knows the bet's currency and checks the amount.
     """
     asked: Settle = call.body
     domain.provider_type(asked.provider_id)
@@ -159,9 +159,10 @@ def reverse_win(context: Context, call: Call) -> Answer:
 
 
 def show_wins(context: Context, call: Call) -> Answer:
-    """Answer the mock provider's books of wins that were reported in [from, to).
+    """Return a page of the wins that a mock provider reported in [from, to).
 
-    Paged as a statement: {provider_id, wins, next_cursor}.
+    The answer is {provider_id, wins, next_cursor}; the query parameters are those of
+    `show_statement`.
     """
     provider_id, rows, next_cursor = _page(context, call, store.read_wins)
     lines = [
@@ -175,12 +176,11 @@ def show_wins(context: Context, call: Call) -> Answer:
 
 
 def show_statement(context: Context, call: Call) -> Answer:
-    """Answer the mock provider's books of bets that were placed in [from, to).
+    """Return a page of the bets that a mock provider placed in [from, to).
 
-    Paged as a statement: {provider_id, bets, next_cursor}.
-
-    `from` and `to` are ISO 8601 with a zone; `brand` is the X-Brand-Id header, all brands without
-    it; `limit` at most 500.
+    The answer is {provider_id, bets, next_cursor}. The query parameters `from` and `to` are ISO
+    8601 times with a zone, `limit` is at most 500, and `cursor` is the `next_cursor` of the page
+    before. Without the X-Brand-Id header the page covers all brands.
     """
     provider_id, rows, next_cursor = _page(context, call, store.read_statement)
     return Answer(
@@ -196,9 +196,9 @@ def show_statement(context: Context, call: Call) -> Answer:
 def _page(
     context: Context, call: Call, read: Callable[..., list[Row]]
 ) -> tuple[str, list[Row], str | None]:
-    """Read the page that a query of a provider's book asks for.
+    """Read one page by the request's query parameters.
 
-    Return the provider, its rows and where the next page begins.
+    Return the provider's id, the rows, and the cursor of the next page or None.
     """
     provider_id = call.path["provider_id"]
     domain.provider_type(provider_id)
@@ -224,7 +224,7 @@ def _named_win(call: Call, asked: Win | WinReversal) -> store.NamedWin:
 def _ask_wallet_for_win(
     context: Context, call: Call, asked: Win | WinReversal, path: str, body: dict[str, Any]
 ) -> Answer:
-    """Pass a win or its reversal on, and keep what the final answer makes of it."""
+    """Send a win or its reversal to the wallet, and record the win's new state."""
     request_id = scoped_id(asked.provider_id, call.command_id(), REQUEST_ID_HEADER)
     reversal = isinstance(asked, WinReversal)
     try:
@@ -265,12 +265,9 @@ def _callback(
 
 
 def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str, Any]) -> Answer:
-    """Pass the command on and keep the final answer.
+    """Send a bet's command to the wallet, and record a final answer.
 
-    An answer that decides nothing leaves the callback open.
-
-    To the wallet all providers are one caller: the provider's name in the request id keeps their
-    ids apart.
+    After an error that is not final, such as a timeout, the callback stays open for a retry.
     """
     path = f"/internal/wallet/v2/bets/{callback.kind}"
     try:
@@ -298,7 +295,7 @@ def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str
 
 
 def _statement_line(row: dict[str, Any]) -> dict[str, Any]:
-    """Write one bet with its amounts as the wire's strings in major units."""
+    """Convert a row to a bet of the statement, with amounts as strings in major units."""
     payout = None if row["payout"] is None else money.format_amount(row["payout"], row["currency"])
     line = {name: value for name, value in row.items() if name != "sequence"}
     return {**line, "stake": money.format_amount(row["stake"], row["currency"]), "payout": payout}

@@ -1,7 +1,4 @@
-"""The rules of game_service.
-
-What a provider serves, and how a wallet's answer moves a bet in the provider's books.
-"""
+"""The rules of game_service: types of providers, and a bet's state after a wallet's answer."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -22,8 +19,8 @@ Kind = Literal["authorize", "settle", "rollback"]
 
 _SUCCESS = range(200, 300)
 _REFUSALS = frozenset({400, 404, 409, 422})
-# The request id carries another payload, a twin is at work under it, or its answer is no longer
-# kept: none says how the command ended.
+# These errors are about the request id: it is used with another payload, it is being processed, or
+# its answer was deleted. None tells how the command ended.
 _UNDECIDED = frozenset(
     {
         IDEMPOTENCY_IN_FLIGHT,
@@ -34,8 +31,8 @@ _UNDECIDED = frozenset(
 _ACCEPTED_STATE = {"authorize": "AUTHORIZED", "settle": "SETTLED", "rollback": "ROLLED_BACK"}
 _FROM_STATES = {
     "authorize": ("PENDING", "REFUSED"),
-    # PENDING and REFUSED, too: the wallet may have accepted a bet by a try whose answer never came
-    # here.
+    # PENDING and REFUSED as well: the wallet may have accepted the bet although its answer was
+    # lost.
     "settle": ("PENDING", "REFUSED", "AUTHORIZED"),
     "rollback": ("PENDING", "REFUSED", "AUTHORIZED", "SETTLED"),
 }
@@ -55,10 +52,7 @@ class _Answered(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Terms:
-    """A bet's currency and amounts (minor units) as the wallet answered them.
-
-    None for what it did not say.
-    """
+    """A bet's currency and amounts (minor units) in the wallet's answer; None if absent there."""
 
     currency: str | None = None
     stake: int | None = None
@@ -76,9 +70,10 @@ def provider_type(provider_id: str) -> str:
 
 
 def read_terms(answer: bytes) -> Terms:
-    """Read a bet's terms from the wallet's answer.
+    """Read a bet's terms from the wallet's answer (JSON).
 
-    One that knows no stake, as of a rollback before its bet, knows none.
+    All terms are None if the answer has no stake, or a stake of zero, as for a rollback that came
+    before its bet.
     """
     said = msgspec.json.decode(answer, type=_Answered)
     stake = _minor(said.stake, said.currency)
@@ -94,21 +89,17 @@ def _minor(amount: str | None, currency: str | None) -> int | None:
 
 
 def is_final(status: int, code: str | None = None) -> bool:
-    """Tell whether an answer of the wallet settles the matter.
-
-    401, 403 and every 5xx leave it open for a repeat.
-    """
+    """Tell whether the wallet's answer is final; after others (401, 403, 5xx) a retry decides."""
     return status in _SUCCESS or (status in _REFUSALS and code not in _UNDECIDED)
 
 
 def state_after(
     kind: Kind, status: int, code: str | None = None
 ) -> tuple[str | None, tuple[str, ...]]:
-    """Return the bet's next state and the states it may come from.
+    """Return the bet's new state and the states from which it may change.
 
-    None where this answer does not move the bet.
-
-    That a bet exists already refuses this try only: an earlier one was accepted.
+    The new state is None if the answer does not change the bet. "The bet exists already" does not
+    change it either, because an earlier attempt placed it.
     """
     if status in _SUCCESS:
         return _ACCEPTED_STATE[kind], _FROM_STATES[kind]

@@ -1,4 +1,4 @@
-"""Rounds, callbacks and the mock providers' bets."""
+"""Stores rounds, callbacks, and the bets and wins of the mock providers."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -23,9 +23,9 @@ for _name in (_AUTHORIZE, _CLOSE, _OUTCOME, _STATEMENT, _WIN, _WIN_OUTCOME, _WIN
 
 @dataclass(frozen=True)
 class Callback:
-    """One callback of a provider, with the request id that the wallet gets for it.
+    """A provider's callback. `wallet_request_id` is the request id of its call to the wallet.
 
-    `amount` is the wire's text: a stake, a payout, or None for a rollback.
+    `amount` is the text that the provider sent: a stake, a payout, or None for a rollback.
     """
 
     kind: Kind
@@ -43,16 +43,13 @@ class Callback:
 def record_authorize(
     database: Database, callback: Callback, *, currency: str, stake: int, game_id: str | None
 ) -> None:
-    """Record the round, the callback and the bet before the wallet is asked.
-
-    `stake` is in minor units.
-    """
+    """Record round, callback and bet before the call to the wallet; `stake` is in minor units."""
     with seal.writing(database, callback.canary_token) as session:
         session.run(_AUTHORIZE, **_named(callback), currency=currency, stake=stake, game_id=game_id)
 
 
 def record_close(database: Database, callback: Callback) -> None:
-    """Record a settle or rollback before the wallet is asked."""
+    """Record the callback of a settlement or rollback before the call to the wallet."""
     with seal.writing(database, callback.canary_token) as session:
         session.run(_CLOSE, **_named(callback), kind=callback.kind)
 
@@ -60,7 +57,7 @@ def record_close(database: Database, callback: Callback) -> None:
 def record_outcome(
     database: Database, callback: Callback, *, status: int, code: str | None, terms: Terms
 ) -> None:
-    """Keep the wallet's final answer, and give the provider's bet the wallet's terms."""
+    """Store the wallet's final answer, and update the bet's state, currency and amounts."""
     state, from_states = state_after(callback.kind, status, code)
     with seal.writing(database, callback.canary_token) as session:
         session.run(
@@ -77,7 +74,7 @@ def record_outcome(
 
 @dataclass(frozen=True, slots=True)
 class NamedWin:
-    """The win that a provider's call is about, by the provider's own id, and the canary's token."""
+    """The key of a win, and the canary token of the request. `transaction_id` is the provider's."""
 
     brand_id: UUID
     provider_id: str
@@ -87,13 +84,16 @@ class NamedWin:
 
 
 def record_win(database: Database, win: NamedWin, said: dict[str, Any]) -> None:
-    """Record a win before the wallet is asked, counting repeats; the amount is in minor units."""
+    """Record a win before the call to the wallet; a repeat raises the win's count of attempts.
+
+    `said` has the win's other columns, with the amount in minor units.
+    """
     with seal.writing(database, win.canary_token) as session:
         session.run(_WIN, **(said | _names(win)))
 
 
 def record_win_outcome(database: Database, win: NamedWin, state: str) -> None:
-    """Move a win in the provider's books to what the wallet's final answer made of it."""
+    """Set a win's state after the wallet's final answer: PAID, REFUSED or REVERSED."""
     with seal.writing(database, win.canary_token) as session:
         session.run(_WIN_OUTCOME, **_names(win), state=state)
 

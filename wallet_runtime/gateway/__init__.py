@@ -1,1 +1,1 @@
-"""gateway: the public door for players and providers, and the levers that close it."""
+"""gateway: the public API for players and providers, and the maintenance switch that closes it."""

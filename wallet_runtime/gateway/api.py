@@ -1,4 +1,4 @@
-"""Public routes: signed providers, players with a session, the back office's maintenance switch."""
+"""Public routes for providers and players, and the back office's maintenance switch."""
 
 from functools import partial
 from typing import Literal
@@ -20,9 +20,9 @@ from wallet_runtime.plumbing.runtime.context import Context
 
 
 class Authorize(Body, omit_defaults=True):
-    """A provider's stake.
+    """A bet that a provider places.
 
-    There is no field for sources, buckets or policy: a callback cannot name them (STG-7).
+    The policy decides which money pays, so a provider cannot name a source or bucket (STG-7).
     """
 
     player_id: UUID
@@ -35,7 +35,7 @@ class Authorize(Body, omit_defaults=True):
 
 
 class Settle(Body):
-    """A provider's payout for a bet."""
+    """The settlement of a bet by its provider; a payout of "0" is valid."""
 
     player_id: UUID
     bet_id: ForeignId
@@ -44,7 +44,7 @@ class Settle(Body):
 
 
 class Rollback(Body, omit_defaults=True):
-    """A provider takes a bet back."""
+    """The rollback of a bet by its provider."""
 
     player_id: UUID
     bet_id: ForeignId
@@ -53,7 +53,7 @@ class Rollback(Body, omit_defaults=True):
 
 
 class Win(Body, omit_defaults=True):
-    """A provider's win beside a bet's payout: of a campaign, or on a bet of a round."""
+    """A win beside a bet's payout, either of a campaign or on a bet of a round."""
 
     player_id: UUID
     transaction_id: ForeignId
@@ -65,14 +65,14 @@ class Win(Body, omit_defaults=True):
 
 
 class WinReversal(Body):
-    """A provider takes a win back."""
+    """The reversal of a win by its provider."""
 
     player_id: UUID
     transaction_id: ForeignId
 
 
 class Deposit(Body, omit_defaults=True):
-    """A player's deposit, to cash or on into a bucket."""
+    """A player's deposit, into `bucket` if it is given, otherwise to cash."""
 
     amount: str
     currency: str
@@ -80,7 +80,7 @@ class Deposit(Body, omit_defaults=True):
 
 
 class WalletDeposit(Body):
-    """Cash of a player that goes into a bucket."""
+    """A transfer of a player's cash into a bucket."""
 
     amount: str
     currency: str
@@ -88,7 +88,7 @@ class WalletDeposit(Body):
 
 
 class Withdrawal(Body):
-    """An amount that a player withdraws, or moves by a legacy alias."""
+    """The amount of a withdrawal, or of a transfer on a legacy route."""
 
     amount: str
     currency: str
@@ -104,61 +104,61 @@ class Transfer(Body):
 
 
 class PointsTransfer(Body):
-    """A player's points to turn into money."""
+    """A conversion of a player's points to money; `target` is a target of the policy."""
 
     points: str
     target: ForeignId
 
 
 class FundingChoice(Body):
-    """The player's choice of a source for bets of one provider type."""
+    """A player's choice of the money that pays for bets of one provider type."""
 
     provider_type: Literal["SPORTS", "LIVE", "SLOTS"]
     source: ForeignId
 
 
 class Empty(Body):
-    """Nothing to say beside the path."""
+    """An empty JSON object, for a route whose path says all."""
 
 
 class MaintenanceSwitch(Body):
-    """The back office's switch."""
+    """The new state of the maintenance switch, and the message that clients see."""
 
     is_active: bool
     message: Reason = ""
 
 
 def authorize(context: Context, call: Call) -> Answer:
-    """Pass a new bet on, unless new business is stopped."""
+    """Forward a new bet to game_service; an ingress freeze or maintenance stops it."""
     return _provider_command(context, call, "bets/authorize", starts_new=True)
 
 
 def settle(context: Context, call: Call) -> Answer:
-    """Pass a settlement on; ingress freeze does not stop it."""
+    """Forward a settlement to game_service, also during an ingress freeze."""
     return _provider_command(context, call, "bets/settle", starts_new=False)
 
 
 def rollback(context: Context, call: Call) -> Answer:
-    """Pass a rollback on; ingress freeze does not stop it."""
+    """Forward a rollback to game_service, also during an ingress freeze."""
     return _provider_command(context, call, "bets/rollback", starts_new=False)
 
 
 def win(context: Context, call: Call) -> Answer:
-    """Pass a win on. One of a campaign starts something new.
+    """Forward a win to game_service.
 
-    One on a settled bet ends what was begun.
+    A campaign's win is new business, so an ingress freeze stops it. A win on a bet is not.
     """
     wanted: Win = call.body
     return _provider_command(context, call, "wins", starts_new=wanted.campaign is not None)
 
 
 def reverse_win(context: Context, call: Call) -> Answer:
-    """Pass the reversal of a win on; ingress freeze does not stop it."""
+    """Forward a win's reversal to game_service, also during an ingress freeze."""
     return _provider_command(context, call, "wins/reverse", starts_new=False)
 
 
 def show_wallet(context: Context, call: Call) -> Answer:
-    """Answer the player's own snapshot; reads work at every freeze level."""
+    """Return the player's wallet; reads work at every freeze level."""
     call.brand()
     return ServiceClient(context).forward(
         call, PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/wallet"
@@ -166,41 +166,41 @@ def show_wallet(context: Context, call: Call) -> Answer:
 
 
 def deposit(context: Context, call: Call) -> Answer:
-    """Take a player's deposit."""
+    """Forward a player's deposit."""
     return _player_command(context, call, "deposit")
 
 
 def deposit_cash(context: Context, call: Call) -> Answer:
-    """Move a player's cash into a bucket."""
+    """Forward a transfer of cash into a bucket."""
     return _player_command(context, call, "wallet-deposit")
 
 
 def withdraw(context: Context, call: Call) -> Answer:
-    """Take a player's request for a withdrawal."""
+    """Forward a player's request for a withdrawal."""
     return _player_command(context, call, "withdraw")
 
 
 def withdraw_from_wallet(context: Context, call: Call) -> Answer:
-    """Move a player's withdrawable money to cash."""
+    """Forward a transfer of withdrawable money to cash."""
     return _player_command(context, call, "wallet-withdrawal")
 
 
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
-    """Take a player's own withdrawal back; it starts nothing new, so only a seal stops it."""
+    """Forward the cancellation of a withdrawal, also during an ingress freeze."""
     return _player_command(
         context, call, f"withdrawals/{call.path_uuid('transaction_id')}/cancel", starts_new=False
     )
 
 
 def transfer(context: Context, call: Call) -> Answer:
-    """Move a player's money between two buckets."""
+    """Forward a transfer between two buckets."""
     return _player_command(context, call, "transfer")
 
 
 def legacy_transfer(from_side: str, context: Context, call: Call) -> Answer:
-    """Move a player's money between sports and casino by the old names (FLOW-11).
+    """Forward a transfer between sports and casino from a legacy route (FLOW-11).
 
-    It moves money in split, and is a no-op in unified.
+    The wallet answers without a change if the active topology has one wallet for both.
     """
     wanted: Withdrawal = call.body
     body = {"from_side": from_side, "amount": wanted.amount, "currency": wanted.currency}
@@ -208,12 +208,12 @@ def legacy_transfer(from_side: str, context: Context, call: Call) -> Answer:
 
 
 def transfer_points(context: Context, call: Call) -> Answer:
-    """Turn a player's points into money."""
+    """Forward a conversion of points to money."""
     return _player_command(context, call, "points-transfer")
 
 
 def show_funding_choice(context: Context, call: Call) -> Answer:
-    """Answer what the player may pick as the source of his bets, and what he has picked."""
+    """Return the funding sources that the player may choose, and the chosen ones."""
     call.brand()
     return ServiceClient(context).forward(
         call, PLAYER_SERVICE, "GET", f"/internal/players/{call.player()}/funding-choice"
@@ -221,36 +221,33 @@ def show_funding_choice(context: Context, call: Call) -> Answer:
 
 
 def choose_funding(context: Context, call: Call) -> Answer:
-    """Take the player's choice of a source; providers' callbacks have no way to say it.
-
-    It starts nothing, so only a seal stops it.
-    """
+    """Forward the player's choice of a funding source, also during an ingress freeze."""
     return _player_command(context, call, "funding-choice", method="PUT", starts_new=False)
 
 
 def show_topology(context: Context, call: Call) -> Answer:
-    """Answer the active topology's code and version, as the wallet says them."""
+    """Return the code and version of the active topology, from wallet_service."""
     return ServiceClient(context).forward(
         call, WALLET_SERVICE, "GET", "/internal/wallet/topology/active"
     )
 
 
 def show_policy(context: Context, call: Call) -> Answer:
-    """Answer the active policies' keys and versions, as the wallet says them."""
+    """Return the keys and versions of the active policies, from wallet_service."""
     return ServiceClient(context).forward(
         call, WALLET_SERVICE, "GET", "/internal/wallet/policy/active"
     )
 
 
 def show_maintenance(context: Context, call: Call) -> Answer:
-    """Answer {is_active, message, changed_at}."""
+    """Return the maintenance switch: {is_active, message, changed_at}."""
     return Answer(200, store.read_maintenance(context.database))
 
 
 def set_maintenance(context: Context, call: Call) -> Answer:
-    """Close or open the door for new business: bets, deposits and withdrawals.
+    """Set the maintenance switch, which stops new bets, deposits and withdrawals.
 
-    A repeat under the person's key gets the first answer and leaves the door as it is now.
+    A repeat under the same idempotency key changes nothing and gets the first answer.
     """
     wanted: MaintenanceSwitch = call.body
     switch = store.Switch(call.caller, call.idempotency_key(), wanted.is_active, wanted.message)
@@ -287,11 +284,10 @@ def _player_command(
 
 
 def _confirm_allowed(context: Context, call: Call, *, starts_new: bool) -> None:
-    """Let the request on to the wallet, or refuse it (503 MAINTENANCE).
+    """Raise `Maintenance` (503) if the freeze level or the maintenance switch stops a command.
 
-    A canary token opens this door and no other: only commands that end at the wallet come by here,
-    the token goes on with them, and the wallet moves nothing for one that is no valid pass. A route
-    that the wallet does not judge must not ask here.
+    A request with a canary token passes unchecked, because the wallet verifies the token before it
+    moves money. So only routes whose command ends at the wallet may use this function.
     """
     is_canary = call.canary_token is not None
     confirm_open(context.control.freeze.level, starts_new=starts_new, is_canary=is_canary)

@@ -1,4 +1,4 @@
-"""The gateway's rules: what passes at which freeze level, and under maintenance (SPEC 1.6)."""
+"""The gateway's rules: which requests a freeze or maintenance stops (SPEC 1.6)."""
 
 from wallet_runtime.contract.freeze import INGRESS, SEALED
 from wallet_runtime.plumbing.errors import Maintenance
@@ -7,11 +7,10 @@ FROZEN_RETRY_SECONDS = 30
 
 
 def confirm_open(level: str, *, starts_new: bool, is_canary: bool) -> None:
-    """Refuse (503 MAINTENANCE) what the freeze level stops here.
+    """Raise `Maintenance` (503) if the freeze level stops the request.
 
-    Ingress stops what starts something new; sealed stops all money. A request with a canary token
-    is let through to the wallet, which alone can tell whether the token is good, and refuses one
-    that is not at every level, also when open.
+    `ingress` stops new business, `sealed` stops everything. A request with a canary token passes:
+    the wallet verifies the token, and refuses an invalid one at every level, also at `open`.
     """
     stopped = level == SEALED or (level == INGRESS and starts_new)
     if stopped and not is_canary:
@@ -19,10 +18,7 @@ def confirm_open(level: str, *, starts_new: bool, is_canary: bool) -> None:
 
 
 def confirm_no_maintenance(is_active: bool, message: str) -> None:
-    """Refuse new business (503 MAINTENANCE) while the back office keeps the door closed.
-
-    The message is the back office's own.
-    """
+    """Raise `Maintenance` (503) with the back office's message while the switch is active."""
     if is_active:
         raise Maintenance(
             message or None, details={"maintenance": True}, retry_after=FROZEN_RETRY_SECONDS

@@ -1,6 +1,7 @@
 """The gateway's maintenance switch.
 
-Read for each request that starts something new, so that every copy obeys at once.
+It is read from the database for each new bet, deposit or withdrawal, so that a change takes effect
+in every gateway process at once.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ for _name in (_READ, _WRITE, _CLAIM, _CLAIMED):
 
 @dataclass(frozen=True)
 class Switch:
-    """The wish of a person, under a key of hers, to close the door (`is_active`) or to open it."""
+    """A person's request to set the switch; `key` is its idempotency key."""
 
     person: str
     key: str
@@ -26,17 +27,16 @@ class Switch:
 
 
 def read_maintenance(database: Database) -> Row:
-    """Return {is_active, message, changed_at}."""
+    """Return the switch: {is_active, message, changed_at}."""
     with database.session() as session:
         return session.one(_READ)
 
 
 def write_maintenance(database: Database, switch: Switch) -> Row:
-    """Set the switch once per person and key.
+    """Set the switch, once per person and key; return {is_active, message, changed_at}.
 
-    Return {is_active, message, changed_at} as this wish left it.
-
-    Raises `PayloadMismatch` (409) for a key that came with another wish before.
+    A repeat returns the result of the first request. Raises `PayloadMismatch` (409) if the key was
+    used for another request.
     """
     with database.transaction() as session:
         if session.maybe(_CLAIM, **asdict(switch)):

@@ -1,4 +1,4 @@
-"""Routes of player_service. All are internal: players themselves come through the gateway."""
+"""Routes of player_service. All are internal; the gateway forwards the requests of players."""
 
 from typing import Literal
 from uuid import UUID
@@ -16,9 +16,9 @@ from wallet_runtime.plumbing.runtime.context import Context
 
 
 class NewPlayer(Body):
-    """A registration.
+    """The registration of a player.
 
-    Without `player_id` the brand and the request id decide it, so that a repeat finds it again.
+    Without `player_id` the id is derived from brand and request id, so that a repeat gets the same.
     """
 
     currency: str
@@ -28,7 +28,7 @@ class NewPlayer(Body):
 
 
 class Deposit(Body):
-    """Money in, in major units, to cash or on into a bucket."""
+    """A deposit in major units, into `bucket` if it is given, otherwise to cash."""
 
     amount: str
     currency: str
@@ -36,7 +36,7 @@ class Deposit(Body):
 
 
 class WalletDeposit(Body):
-    """Cash that goes into a bucket, in major units."""
+    """A transfer of cash into a bucket, in major units."""
 
     amount: str
     currency: str
@@ -44,14 +44,14 @@ class WalletDeposit(Body):
 
 
 class Withdrawal(Body):
-    """Money out, in major units."""
+    """The amount of a withdrawal, in major units."""
 
     amount: str
     currency: str
 
 
 class Transfer(Body):
-    """Money between two buckets, in major units."""
+    """A transfer between two buckets, in major units."""
 
     from_bucket: str
     to_bucket: str
@@ -60,7 +60,7 @@ class Transfer(Body):
 
 
 class LegacyTransfer(Body):
-    """Money between the normal wallets of sports and casino, in major units."""
+    """A transfer between the normal buckets of sports and casino, in major units."""
 
     from_side: Literal["sports", "casino"]
     amount: str
@@ -68,16 +68,16 @@ class LegacyTransfer(Body):
 
 
 class PointsTransfer(Body):
-    """Whole points to turn into money of a bucket."""
+    """A conversion of whole points to money; `target` is a target of the policy."""
 
     points: str
     target: str
 
 
 class FundingChoice(Body):
-    """The source that bets of one provider type are to be paid from.
+    """A player's choice of the money that pays for bets of one provider type.
 
-    Wallet_service knows which ones there are.
+    wallet_service checks both values.
     """
 
     provider_type: str
@@ -85,13 +85,13 @@ class FundingChoice(Body):
 
 
 class Empty(Body):
-    """Nothing to say beside the path."""
+    """An empty JSON object, for a route whose path says all."""
 
 
 def register(context: Context, call: Call) -> Answer:
-    """Create a player here and at the wallet, once.
+    """Create a player here and in wallet_service, unless the player exists.
 
-    Answer {player_id, currency, session} with a fresh session.
+    The answer is {player_id, currency, session} with a new session token.
     """
     wanted: NewPlayer = call.body
     brand_id, request_id = agreed_brand(call.brand(), wanted.brand_id), call.command_id()
@@ -127,7 +127,7 @@ def register(context: Context, call: Call) -> Answer:
 
 
 def show_wallet(context: Context, call: Call) -> Answer:
-    """Answer the wallet's snapshot of a player of this brand."""
+    """Return the wallet of a player of this brand."""
     call.brand()
     player_id = call.path_uuid("player_id")
     return ServiceClient(context).forward(
@@ -136,9 +136,9 @@ def show_wallet(context: Context, call: Call) -> Answer:
 
 
 def deposit(context: Context, call: Call) -> Answer:
-    """Have a deposit captured at the PSP (the mock one captures at once) and credited.
+    """Credit a deposit; return {transaction, balance}.
 
-    Answer {transaction, balance}.
+    The mock PSP captures every deposit at once, so only its reference is made here.
     """
     wanted: Deposit = call.body
     further = {"psp_reference": f"mockpsp-{call.command_id()}"}
@@ -155,7 +155,7 @@ def deposit(context: Context, call: Call) -> Answer:
 
 
 def deposit_cash(context: Context, call: Call) -> Answer:
-    """Move cash that the player holds into a bucket; answer {transfer_id, bucket, balance}."""
+    """Move the player's cash into a bucket; return {transfer_id, bucket, balance}."""
     wanted: WalletDeposit = call.body
     return _move(
         context,
@@ -168,7 +168,7 @@ def deposit_cash(context: Context, call: Call) -> Answer:
 
 
 def withdraw(context: Context, call: Call) -> Answer:
-    """Request a withdrawal: cash available -> pending; answer {transaction, balance}."""
+    """Request a withdrawal, which makes available cash pending; return {transaction, balance}."""
     wanted: Withdrawal = call.body
     return _move(
         context, call, "/internal/wallet/v2/withdrawals/request", wanted.amount, wanted.currency, {}
@@ -176,7 +176,7 @@ def withdraw(context: Context, call: Call) -> Answer:
 
 
 def withdraw_from_wallet(context: Context, call: Call) -> Answer:
-    """Move money from the WITHDRAWABLE bucket to cash; answer {transaction, balance}."""
+    """Move money from the WITHDRAWABLE bucket to cash; return {transaction, balance}."""
     wanted: Withdrawal = call.body
     return _move(
         context, call, "/internal/wallet/v2/withdrawals/wallet", wanted.amount, wanted.currency, {}
@@ -193,9 +193,9 @@ def transfer(context: Context, call: Call) -> Answer:
 
 
 def legacy_transfer(context: Context, call: Call) -> Answer:
-    """Move money between the normal wallets of sports and casino.
+    """Move money between the normal buckets of sports and casino.
 
-    The wallet answers a no-op where they are one.
+    Nothing moves if the active topology has one bucket for both.
     """
     wanted: LegacyTransfer = call.body
     return _move(
@@ -209,7 +209,7 @@ def legacy_transfer(context: Context, call: Call) -> Answer:
 
 
 def transfer_points(context: Context, call: Call) -> Answer:
-    """Turn a player's points into money of one of the policy's targets."""
+    """Convert a player's points to money of one of the policy's targets."""
     wanted: PointsTransfer = call.body
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
     call.command_id()
@@ -221,18 +221,18 @@ def transfer_points(context: Context, call: Call) -> Answer:
 
 
 def show_funding_choice(context: Context, call: Call) -> Answer:
-    """Answer what the player may pick as the source of his bets, and what he has picked."""
+    """Return the funding sources that the player may choose, and the chosen ones."""
     return _funding_choice(context, call, "GET")
 
 
 def choose_funding(context: Context, call: Call) -> Answer:
-    """Have the wallet keep the player's choice."""
+    """Save the player's choice of a funding source in wallet_service."""
     call.command_id()
     return _funding_choice(context, call, "PUT")
 
 
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
-    """Take a player's own withdrawal back before it is approved."""
+    """Cancel a player's own withdrawal before it is approved."""
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
     call.command_id()
     store.read(context.database, brand_id, player_id)
@@ -252,7 +252,7 @@ def _funding_choice(context: Context, call: Call, method: str) -> Answer:
 def _move(
     context: Context, call: Call, path: str, amount: str, currency: str, further: dict[str, str]
 ) -> Answer:
-    """Check the form of the money and the player's brand; the wallet decides the rest."""
+    """Check that the amount is valid and the player is of this brand; call wallet_service."""
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
     call.command_id()
     money.parse_amount(amount, currency)

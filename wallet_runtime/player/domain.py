@@ -1,4 +1,4 @@
-"""The rules of player_service: which id a new player gets, and what may not change about one."""
+"""The rules of player_service: ids of new players, and attributes that never change."""
 
 from dataclasses import dataclass
 from uuid import UUID, uuid5
@@ -8,7 +8,7 @@ from wallet_runtime.plumbing.errors import Conflict, Invalid, NotFound
 
 @dataclass(frozen=True)
 class Player:
-    """A player as player_service keeps it."""
+    """A row of the players' table."""
 
     player_id: UUID
     currency: str
@@ -32,18 +32,18 @@ class PlayerDiffers(Conflict):
 
 
 def choose_player_id(brand_id: UUID, named: UUID | None, request_id: str) -> UUID:
-    """Return the id that the caller named, or the one that brand and request id always give."""
+    """Return the id that the caller chose, else one derived from brand and request id."""
     return named or uuid5(brand_id, request_id)
 
 
 def agreed_brand(header: UUID, in_body: UUID | None) -> UUID:
-    """Return the brand; a body that names another one than the header is refused (422)."""
+    """Return the header's brand; raise `Invalid` (422) if the body names another one."""
     if in_body is not None and in_body != header:
         raise Invalid("brand_id in the body and the X-Brand-Id header name two brands; name one")
     return header
 
 
 def confirm_same(player: Player, currency: str, canary: bool) -> None:
-    """Refuse (409) a repeated registration that would change what is fixed at creation."""
+    """Raise `PlayerDiffers` (409) if a repeated registration has other attributes."""
     if player.currency != currency or player.canary != canary:
         raise PlayerDiffers(details={"currency": player.currency, "canary": player.canary})

@@ -21,7 +21,7 @@ def create(
     canary: bool,
     fence_token: int | None,
 ) -> Player:
-    """Create the player unless it exists, and return what is there."""
+    """Create the player unless the id exists; return the stored player."""
     with database.transaction() as session:
         fence.hold(session, fence_token)
         session.run(
