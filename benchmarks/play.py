@@ -27,7 +27,13 @@ from wallet_runtime.wallet.domain.reads import Reads
 from wallet_runtime.wallet.domain.state import Request, State
 from wallet_runtime.wallet.store.activation import ActivationRequest
 from wallet_runtime.wallet.store.batch import COMMANDS_MAX, BatchItem, perform_many
-from wallet_runtime.wallet.store.command import command_of, encoded, parameters, state_wanted
+from wallet_runtime.wallet.store.command import (
+    Parameter,
+    command_of,
+    encoded,
+    parameters,
+    state_wanted,
+)
 from wallet_runtime.wallet.store.documents import Documents
 from wallet_runtime.wallet.store.money import Money, money_of
 
@@ -169,7 +175,7 @@ class Sent(NamedTuple):
     """
 
     read: str
-    apply: dict[str, object]
+    apply: dict[str, Parameter]
 
 
 def sent(bench: Bench) -> Sent:

@@ -58,6 +58,8 @@ class Command(Written, frozen=True):
 NO_BET = dict.fromkeys((*BetOpened.__struct_fields__, *BetClosed.__struct_fields__))
 NO_RECORDS = Records()
 RECORD_FIELDS = len(Records.__struct_fields__)
+# The types of a statement's parameters: the driver maps each to one SQL type, whatever the value.
+Parameter = UUID | str | bool | None
 SENT_AS_THEY_ARE = frozenset({type(None), str, bool, UUID})
 
 
@@ -106,9 +108,9 @@ def command_of(request: Request, state: State, decision: Decision) -> Command:
     )
 
 
-def parameters(command: Command) -> dict[str, object]:
+def parameters(command: Command) -> dict[str, Parameter]:
     """Return the parameters of the statement `wallet_apply_command`, with the bet's fields."""
-    fields: dict[str, object] = asdict(command) | NO_BET
+    fields = asdict(command) | NO_BET
     if command.bet is not None:
         fields |= asdict(command.bet)
     del fields["bet"]
@@ -123,7 +125,7 @@ def encoded(payload: object) -> str:
     return json.encode(payload).decode()
 
 
-def _sent(value: object) -> object:
+def _sent(value: object) -> str:
     # The driver picks an integer's SQL type by its size, and the server would prepare the statement
     # again for each type. So integers are sent as text. `str` also turns subclasses of `str` into
     # plain strings.
