@@ -23,17 +23,18 @@ def main(arguments: list[str]) -> int:
     from wallet_runtime.plumbing.runtime.settings import SettingsError  # noqa: PLC0415
 
     if len(arguments) != 1 or arguments[0] not in PROCESSES:
-        print(
-            f"usage: python -m wallet_runtime <process>, one of: {', '.join(PROCESSES)}",
-            file=sys.stderr,
-        )
+        _complain(f"usage: python -m wallet_runtime <process>, one of: {', '.join(PROCESSES)}")
         return EXIT_USAGE
     try:
         return run_process(arguments[0], code)
     except SettingsError as error:
-        print(f"{arguments[0]} does not start, because its settings are at fault:", file=sys.stderr)
-        print("\n".join(f"  {fault}" for fault in error.faults), file=sys.stderr)
+        _complain(f"{arguments[0]} does not start, because its settings are at fault:")
+        _complain("\n".join(f"  {fault}" for fault in error.faults))
         return EXIT_SETTINGS
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def run_process(process: str, code: str) -> int:
@@ -51,7 +52,7 @@ def run_process(process: str, code: str) -> int:
     try:
         return run(services.load(process), settings)
     except CannotListen as error:
-        print(f"{process} does not start: {error}", file=sys.stderr)
+        _complain(f"{process} does not start: {error}")
         return EXIT_FAILED
 
 

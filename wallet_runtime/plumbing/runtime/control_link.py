@@ -176,8 +176,11 @@ class ControlLink:
         if changed or now - self._written_at >= HEARTBEAT_SECONDS:
             self._write(session, seen)
             self._written_at = now
-            if self._watching:
-                self._copies = tuple(map(_copy_seen, session.all("control_read_copies")))
+            self._read_copies(session)
+
+    def _read_copies(self, session: DatabaseSession) -> None:
+        if self._watching:
+            self._copies = tuple(map(_copy_seen, session.all("control_read_copies")))
 
     def _write(self, session: DatabaseSession, seen: Freeze) -> None:
         report, settings = self._report(), self._settings

@@ -262,15 +262,23 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
         )
     state = error.sqlstate
     if state in BUSY_STATES:
-        busy = ServiceBusy(f"database {name} gave up waiting ({state}); {REPEAT}")
-        busy.context = error.diag.context or ""
-        return busy
+        return _busy(error, name)
     if state in OURS:
         return OURS[state]()
-    if (state is None and isinstance(error, psycopg.OperationalError)) or (state or "").startswith(
-        _CONNECTION_CLASSES
-    ):
+    if _is_lost_connection(error):
         return Unavailable(f"the connection to database {name} failed; {REPEAT}")
     if (state or "").startswith(_SPENT_CLASSES):
         return Unavailable(f"database {name} is out of resources ({state}); {REPEAT}")
     return DatabaseError(error)
+
+
+def _busy(error: psycopg.Error, name: str) -> ServiceBusy:
+    busy = ServiceBusy(f"database {name} gave up waiting ({error.sqlstate}); {REPEAT}")
+    busy.context = error.diag.context or ""
+    return busy
+
+
+def _is_lost_connection(error: psycopg.Error) -> bool:
+    if error.sqlstate is None:
+        return isinstance(error, psycopg.OperationalError)
+    return error.sqlstate.startswith(_CONNECTION_CLASSES)

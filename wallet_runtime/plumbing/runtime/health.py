@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ import msgspec
 from wallet_runtime.plumbing.errors import ApiError
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.control_link import Report
-from wallet_runtime.plumbing.runtime.loop import Loop
+from wallet_runtime.plumbing.runtime.loop import Loop, LoopState
 
 POLL_SECONDS = 0.5
 POLL_AGE_SECONDS_MAX = 5.0
@@ -45,11 +45,7 @@ class Health:
         """
         self._context = context
         _confirm_names([loop.name for loop in loops], "loops are named")
-        _confirm_names([name for loop in loops for name in loop.checks], "loops have the check")
-        of_loops = {
-            name: _without_context(check) for loop in loops for name, check in loop.checks.items()
-        }
-        self._checks = {"database": check_database, **checks, **of_loops}
+        self._checks = {"database": check_database, **checks, **_checks_of(loops)}
         self._loops = tuple(loops)
         self._found = dict.fromkeys(self._checks, "not looked at yet")
         self._polled_at = time.monotonic()
@@ -81,32 +77,16 @@ class Health:
 
         A degraded process is ready; a failing one is not.
         """
-        context, settings = self._context, self._context.settings
-        checks = {
-            **self._found,
-            "control": context.control.check(),
-            "stopping": "stopping" if self._stopping.is_set() else OK,
-        }
-        if time.monotonic() - self._polled_at > POLL_AGE_SECONDS_MAX:
-            checks["looking"] = "the checks have not ended for more than 5 s"
+        settings, freeze = self._context.settings, self._context.control.freeze
+        checks = self._results()
         loops = {loop.name: loop.state() for loop in self._loops}
-        red = [
-            name
-            for name, found in checks.items()
-            if found != OK and not isinstance(found, Degraded)
-        ]
-        failing = bool(red) or not all(state.ok for state in loops.values())
-        degraded = any(found != OK for found in checks.values()) or any(
-            state.failures for state in loops.values()
-        )
-        freeze = context.control.freeze
         return {
             "process": settings.process,
             "copy": settings.copy,
             "version": settings.version,
             "pid": os.getpid(),
             "code": settings.code,
-            "status": "failing" if failing else "degraded" if degraded else OK,
+            "status": _status(checks.values(), loops.values()),
             # `str` makes plain strings, because msgspec cannot encode `Degraded`.
             "checks": {name: str(found) for name, found in checks.items()},
             "loops": {name: msgspec.to_builtins(state) for name, state in loops.items()},
@@ -114,10 +94,36 @@ class Health:
             "legacy_token_present": settings.legacy_token_present,
         }
 
+    def _results(self) -> dict[str, str]:
+        results = {
+            **self._found,
+            "control": self._context.control.check(),
+            "stopping": "stopping" if self._stopping.is_set() else OK,
+        }
+        if time.monotonic() - self._polled_at > POLL_AGE_SECONDS_MAX:
+            results["looking"] = "the checks have not ended for more than 5 s"
+        return results
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             self.poll()
             self._stopping.wait(POLL_SECONDS)
+
+
+def _status(results: Collection[str], loops: Collection[LoopState]) -> str:
+    if any(map(_is_red, results)) or not all(loop.ok for loop in loops):
+        return "failing"
+    has_fault = any(result != OK for result in results) or any(loop.failures for loop in loops)
+    return "degraded" if has_fault else OK
+
+
+def _is_red(result: str) -> bool:
+    return result != OK and not isinstance(result, Degraded)
+
+
+def _checks_of(loops: Sequence[Loop]) -> dict[str, Check]:
+    _confirm_names([name for loop in loops for name in loop.checks], "loops have the check")
+    return {name: _without_context(check) for loop in loops for name, check in loop.checks.items()}
 
 
 def _confirm_names(names: Sequence[str], what: str) -> None:

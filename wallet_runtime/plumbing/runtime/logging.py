@@ -31,6 +31,15 @@ EventFields = MutableMapping[str, Any]
 
 def configure(process: str, copy: int) -> None:
     """Send structlog and the standard library's loggers to stdout, one JSON object per line."""
+    _configure_structlog()
+    structlog.contextvars.bind_contextvars(process=process, copy=copy)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_JsonLines(process, copy))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    _catch_uncaught()
+
+
+def _configure_structlog() -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -46,10 +55,9 @@ def configure(process: str, copy: int) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process, copy=copy)
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_JsonLines(process, copy))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _catch_uncaught() -> None:
     # Python would print an uncaught exception as plain text, with any secret in it.
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda fault: _log_uncaught(

@@ -113,19 +113,19 @@ class Loop:
         except Maintenance:
             moved = 0
         except Exception as error:
-            self._failures += 1
-            log.exception(
-                "loop turn failed",
-                loop=self.name,
-                failures=self._failures,
-                error=type(error).__name__,
-            )
+            self._note_failure(error)
             return 0
         self._failures = 0
         self._good_at = time.monotonic()
         if moved:
             self._moved_at = self._good_at
         return moved
+
+    def _note_failure(self, error: Exception) -> None:
+        self._failures += 1
+        log.exception(
+            "loop turn failed", loop=self.name, failures=self._failures, error=type(error).__name__
+        )
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -140,7 +140,9 @@ class Loop:
         after an outage, and an hourly one does not repeat a costly turn more than once a minute.
         """
         if self._failures == 0:
-            idle = self._good_at - self._moved_at >= IDLE_AFTER_SECONDS
-            return self._idle_seconds if idle else self._interval_seconds
+            return self._idle_seconds if self._is_idle() else self._interval_seconds
         back_off: float = self._interval_seconds * 2 ** min(self._failures, 10)
         return min(back_off, max(BACK_OFF_SECONDS_MAX, self._interval_seconds / 60))
+
+    def _is_idle(self) -> bool:
+        return self._good_at - self._moved_at >= IDLE_AFTER_SECONDS

@@ -32,6 +32,7 @@ PROVIDER_PROCESSES = (GATEWAY,)
 SESSION_PROCESSES = (GATEWAY, PLAYER_SERVICE)
 ADMIN_PROCESSES = (GATEWAY, ADMIN_SERVICE)
 PRODUCTION = "production"
+NUMBER_DIGITS_MAX = 10
 _PERSON = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 
 
@@ -140,25 +141,18 @@ class _Reader:
         if not value:
             self.faults.append(f"{name} is required and is not set")
             return ""
-        if value != value.strip():
-            self.faults.append(f"{name} begins or ends with white space or a newline; remove it")
+        self._check_stripped(name, value)
         return value
 
     def number(self, name: str, default: str | None = None, *, lowest: int, highest: int) -> int:
         value = self.text(name, default)
-        if not (
-            value.isascii()
-            and value.isdigit()
-            and len(value) <= 10
-            and lowest <= int(value) <= highest
-        ):
-            if value:
-                self.faults.append(
-                    f"{name} must be a whole number from {lowest} to {highest}, "
-                    f"found {value[:20]!r}"
-                )
-            return lowest
-        return int(value)
+        if _is_number(value) and lowest <= int(value) <= highest:
+            return int(value)
+        if value:
+            self.faults.append(
+                f"{name} must be a whole number from {lowest} to {highest}, found {value[:20]!r}"
+            )
+        return lowest
 
     def secret(self, name: str, *, required: bool = True) -> SecretBytes | None:
         value = self.environ.get(name)
@@ -166,10 +160,10 @@ class _Reader:
             if required:
                 self.faults.append(f"{name} is required and is not set")
             return None
-        if not value.strip():
+        if value.strip():
+            self._check_stripped(name, value)
+        else:
             self.faults.append(f"{name} is set but empty; give it a value or remove it")
-        elif value != value.strip():
-            self.faults.append(f"{name} begins or ends with white space or a newline; remove it")
         return SecretBytes(value)
 
     def url(self, name: str) -> SecretBytes:
@@ -187,6 +181,16 @@ class _Reader:
         if not holds:
             self.faults.append(fault)
 
+    def _check_stripped(self, name: str, value: str) -> None:
+        self.checked(
+            value == value.strip(),
+            f"{name} begins or ends with white space or a newline; remove it",
+        )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX
+
 
 def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
     """Read and check all settings of `process`.
@@ -196,9 +200,17 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
     if process not in PROCESSES:
         raise SettingsError([f"no process is named {process!r}; known are {', '.join(PROCESSES)}"])
     read = _Reader(environ)
-    tokens = _tokens(read, process)
+    settings = _settings(read, process)
+    _check_failpoint(read, settings)
+    if read.faults:
+        raise SettingsError(read.faults)
+    return settings
+
+
+def _settings(read: _Reader, process: str) -> Settings:
+    environ, tokens = read.environ, _tokens(read, process)
     host, port = read.text("HOST", "127.0.0.1"), read.number("PORT", lowest=1, highest=65535)
-    settings = Settings(
+    return Settings(
         process=process,
         environment=read.text("ENVIRONMENT"),
         host=host,
@@ -213,25 +225,29 @@ def read_settings(process: str, environ: Mapping[str, str]) -> Settings:
         brand_enforcement=read.one_of(BRAND_ENFORCEMENT_VARIABLE, BRAND_ENFORCEMENT_VALUES),
         service_urls={target: read.text(f"{target.upper()}_URL") for target in called_by(process)},
         own_token=tokens.get(process),
-        caller_tokens={
-            caller: tokens[caller] for caller in admitted_by(process) if caller in tokens
-        },
+        caller_tokens=_only(tokens, admitted_by(process)),
         provider_secrets=_provider_secrets(read) if process in PROVIDER_PROCESSES else {},
-        player_session_key=read.secret(secrets.SESSION_KEY)
-        if process in SESSION_PROCESSES
-        else None,
+        player_session_key=_session_key(read) if process in SESSION_PROCESSES else None,
         admin_tokens=_admin_tokens(read) if process in ADMIN_PROCESSES else {},
         person_keys=_person_keys(read, process),
         legacy_token_present=LEGACY_TOKEN_VARIABLE in environ,
         anchor_file=environ.get(ANCHOR_FILE_VARIABLE) or None,
     )
+
+
+def _check_failpoint(read: _Reader, settings: Settings) -> None:
     read.checked(
-        not (settings.environment == PRODUCTION and environ.get(FAILPOINT_VARIABLE)),
+        settings.environment != PRODUCTION or not read.environ.get(FAILPOINT_VARIABLE),
         f"{FAILPOINT_VARIABLE} is set; it is for tests and never for production",
     )
-    if read.faults:
-        raise SettingsError(read.faults)
-    return settings
+
+
+def _only(tokens: Mapping[str, SecretBytes], callers: Iterable[str]) -> dict[str, SecretBytes]:
+    return {caller: tokens[caller] for caller in callers if caller in tokens}
+
+
+def _session_key(read: _Reader) -> SecretBytes | None:
+    return read.secret(secrets.SESSION_KEY)
 
 
 def _tokens(read: _Reader, process: str) -> dict[str, SecretBytes]:
@@ -260,16 +276,20 @@ def _admin_tokens(read: _Reader) -> dict[str, SecretBytes]:
     )
     found: dict[str, SecretBytes] = {}
     for name in names:
-        person = name.removeprefix(ADMIN_TOKEN_PREFIX)
-        read.checked(
-            _PERSON.fullmatch(person) is not None,
-            f"{name[:80]} names no person; allowed are A-Z, 0-9 and _ after a letter",
-        )
-        _keep(found, person.lower(), read.secret(name))
+        _keep(found, _person_of(read, name).lower(), read.secret(name))
     _check_distinct(
         read, {secrets.admin_token(person): token for person, token in found.items()}, "person"
     )
     return found
+
+
+def _person_of(read: _Reader, name: str) -> str:
+    person = name.removeprefix(ADMIN_TOKEN_PREFIX)
+    read.checked(
+        _PERSON.fullmatch(person) is not None,
+        f"{name[:80]} names no person; allowed are A-Z, 0-9 and _ after a letter",
+    )
+    return person
 
 
 def _person_keys(read: _Reader, process: str) -> dict[str, SecretBytes]:

@@ -36,8 +36,7 @@ class SlidingWindow:
 
     def verdict(self) -> str:
         """Return "ok", a `Degraded` reason if some tries failed, or a plain reason if all did."""
-        horizon = self._clock() - self._seconds
-        recent = [succeeded for at, succeeded in tuple(self._outcomes) if at >= horizon]
+        recent = self._recent()
         failures = recent.count(False)
         if failures < self._failures_min:
             return OK
@@ -45,3 +44,7 @@ class SlidingWindow:
             f"{failures} of {len(recent)} tries of {self._what} failed in {self._seconds:.0f} s"
         )
         return Degraded(reason) if any(recent) else reason
+
+    def _recent(self) -> list[bool]:
+        horizon = self._clock() - self._seconds
+        return [succeeded for at, succeeded in tuple(self._outcomes) if at >= horizon]
