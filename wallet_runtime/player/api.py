@@ -95,10 +95,7 @@ def register(context: Context, call: Call) -> Answer:
     """
     wanted: NewPlayer = call.body
     brand_id, request_id = agreed_brand(call.brand(), wanted.brand_id), call.command_id()
-    if wanted.currency not in CURRENCY_EXPONENTS:
-        raise money.InvalidCurrency(
-            f"a player is in one of {', '.join(CURRENCY_EXPONENTS)}, found {wanted.currency[:16]!r}"
-        )
+    _confirm_currency(wanted.currency)
     player_id = choose_player_id(brand_id, wanted.player_id, request_id)
     player = store.create(
         context.database,
@@ -109,21 +106,10 @@ def register(context: Context, call: Call) -> Answer:
         fence_token=call.fence_token,
     )
     confirm_same(player, wanted.currency, wanted.canary)
-    ServiceClient(context).forward(
-        call,
-        WALLET_SERVICE,
-        "POST",
-        "/internal/wallet/v2/players",
-        {"player_id": player_id, "currency": wanted.currency, "canary": wanted.canary},
-    )
-    return Answer(
-        201,
-        {
-            "player_id": player_id,
-            "currency": wanted.currency,
-            "session": _session(context, brand_id, player_id),
-        },
-    )
+    body = {"player_id": player_id, "currency": wanted.currency, "canary": wanted.canary}
+    _post(context, call, "/internal/wallet/v2/players", body)
+    session = _session(context, brand_id, player_id)
+    return Answer(201, {"player_id": player_id, "currency": wanted.currency, "session": session})
 
 
 def show_wallet(context: Context, call: Call) -> Answer:
@@ -211,13 +197,9 @@ def legacy_transfer(context: Context, call: Call) -> Answer:
 def transfer_points(context: Context, call: Call) -> Answer:
     """Convert a player's points to money of one of the policy's targets."""
     wanted: PointsTransfer = call.body
-    brand_id, player_id = call.brand(), call.path_uuid("player_id")
-    call.command_id()
-    store.read(context.database, brand_id, player_id)
+    player_id = _confirm_player(context, call)
     body = {"player_id": player_id, "points": wanted.points, "target": wanted.target}
-    return ServiceClient(context).forward(
-        call, WALLET_SERVICE, "POST", "/internal/wallet/v2/points/transfer", body
-    )
+    return _post(context, call, "/internal/wallet/v2/points/transfer", body)
 
 
 def show_funding_choice(context: Context, call: Call) -> Answer:
@@ -233,13 +215,9 @@ def choose_funding(context: Context, call: Call) -> Answer:
 
 def cancel_withdrawal(context: Context, call: Call) -> Answer:
     """Cancel a player's own withdrawal before it is approved."""
-    brand_id, player_id = call.brand(), call.path_uuid("player_id")
-    call.command_id()
-    store.read(context.database, brand_id, player_id)
+    player_id = _confirm_player(context, call)
     body = {"player_id": player_id, "transaction_id": call.path_uuid("transaction_id")}
-    return ServiceClient(context).forward(
-        call, WALLET_SERVICE, "POST", "/internal/wallet/v2/withdrawals/cancel", body
-    )
+    return _post(context, call, "/internal/wallet/v2/withdrawals/cancel", body)
 
 
 def _funding_choice(context: Context, call: Call, method: str) -> Answer:
@@ -258,7 +236,26 @@ def _move(
     money.parse_amount(amount, currency)
     store.read(context.database, brand_id, player_id)
     body = {"player_id": player_id, "amount": amount, "currency": currency, **further}
+    return _post(context, call, path, body)
+
+
+def _confirm_player(context: Context, call: Call) -> UUID:
+    """Return the id of the path's player, which must be of this brand."""
+    brand_id, player_id = call.brand(), call.path_uuid("player_id")
+    call.command_id()
+    store.read(context.database, brand_id, player_id)
+    return player_id
+
+
+def _post(context: Context, call: Call, path: str, body: object) -> Answer:
     return ServiceClient(context).forward(call, WALLET_SERVICE, "POST", path, body)
+
+
+def _confirm_currency(currency: str) -> None:
+    if currency not in CURRENCY_EXPONENTS:
+        raise money.InvalidCurrency(
+            f"a player is in one of {', '.join(CURRENCY_EXPONENTS)}, found {currency[:16]!r}"
+        )
 
 
 def _session(context: Context, brand_id: UUID, player_id: UUID) -> str:

@@ -41,15 +41,12 @@ def parse_amount(text: str, currency: str, *, zero_allowed: bool = False) -> int
     is invalid, too, unless `zero_allowed`: a bet may be settled with a payout of zero.
     """
     places = exponent(currency)
-    match = _AMOUNT.fullmatch(text)
-    if match is None:
-        raise InvalidAmount(f'amount must be plain digits such as "12.50", found {text[:40]!r}')
-    fraction = match[2] or ""
+    whole, fraction = _parts(text)
     if len(fraction) > places:
         raise InvalidAmount(
             f"{currency} has {places} decimal places, found {len(fraction)} in {text!r}"
         )
-    minor = int(match[1] + fraction.ljust(places, "0"))
+    minor = int(whole + fraction.ljust(places, "0"))
     if minor > MINOR_UNITS_MAX:
         raise InvalidAmount(f"amount {text} is larger than the platform can hold")
     if minor == 0 and not zero_allowed:
@@ -62,11 +59,17 @@ def canonical_amount(text: str) -> str:
 
     It needs no currency. Raises `InvalidAmount` (422).
     """
+    whole, fraction = _parts(text)
+    shortest = fraction.rstrip("0")
+    return f"{whole}.{shortest}" if shortest else whole
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Split an amount into the digits before and after its point."""
     match = _AMOUNT.fullmatch(text)
     if match is None:
         raise InvalidAmount(f'amount must be plain digits such as "12.50", found {text[:40]!r}')
-    fraction = (match[2] or "").rstrip("0")
-    return f"{match[1]}.{fraction}" if fraction else match[1]
+    return match[1], match[2] or ""
 
 
 def format_amount(minor: int, currency: str) -> str:

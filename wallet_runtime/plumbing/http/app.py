@@ -26,7 +26,7 @@ from wallet_runtime.contract.headers import (
     IDEMPOTENCY_KEY_HEADER,
     REQUEST_ID_HEADER,
 )
-from wallet_runtime.contract.persons import Act, Person
+from wallet_runtime.contract.persons import Person
 from wallet_runtime.contract.processes import OPERATOR
 from wallet_runtime.contract.routes import (
     FENCED_ROUTES,
@@ -180,29 +180,37 @@ class Service:
 def build_app(service: Service, context: Context, health: Health | None = None) -> ASGIApp:
     """Build the application; fail if `ROUTE_CALLERS` lacks an internal route."""
     warm_decoders()
-    by_path: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
+    endpoints = _endpoints(service, context)
+    if health is not None:
+        endpoints[HEALTH_PATH]["GET"] = HealthEndpoint(context, health)
+    endpoints[METRICS_PATH]["GET"] = MetricsEndpoint(context)
+    return Envelope(_router(endpoints))
+
+
+def _endpoints(service: Service, context: Context) -> dict[str, dict[str, ASGIApp]]:
+    """Build the endpoint of each route, by path and method."""
+    endpoints: dict[str, dict[str, ASGIApp]] = defaultdict(dict)
     threads = _Threads()
     for route in service.routes:
-        if (
-            route.access is auth.internal
-            and (service.process, route.method, route.path) not in ROUTE_CALLERS
-        ):
-            raise AssertionError(
-                f"{service.process} {route.method} {route.path} "
-                "is not in contract.routes.ROUTE_CALLERS"
-            )
-        by_path[route.path][route.method] = _Endpoint(route, context, threads, service.process)
-    if health is not None:
-        by_path[HEALTH_PATH]["GET"] = HealthEndpoint(context, health)
-    by_path[METRICS_PATH]["GET"] = MetricsEndpoint(context)
+        _confirm_in_contract(service.process, route)
+        endpoints[route.path][route.method] = _Endpoint(route, context, threads, service.process)
+    return endpoints
+
+
+def _confirm_in_contract(process: str, route: Route) -> None:
+    named = (process, route.method, route.path)
+    if route.access is auth.internal and named not in ROUTE_CALLERS:
+        raise AssertionError(f"{' '.join(named)} is not in contract.routes.ROUTE_CALLERS")
+
+
+def _router(endpoints: dict[str, dict[str, ASGIApp]]) -> Router:
     # Paths without parameters come first, so that /topology/{code} does not match /topology/active.
-    paths = sorted(by_path, key=lambda path: ("{" in path, path))
-    router = Router(
-        [PathRoute(path, _ByMethod(path, by_path[path]), methods=None) for path in paths],
+    paths = sorted(endpoints, key=lambda path: ("{" in path, path))
+    return Router(
+        [PathRoute(path, _ByMethod(path, endpoints[path]), methods=None) for path in paths],
         redirect_slashes=False,
         default=_nothing_here,
     )
-    return Envelope(router)
 
 
 class _ByMethod:
@@ -216,12 +224,14 @@ class _ByMethod:
         scope["route_template"] = self._template
         endpoint = self._endpoints.get(scope["method"])
         if endpoint is None:
-            allowed = ", ".join(sorted(self._endpoints))
-            raise MethodNotAllowed(
-                f"{self._template} takes {allowed}, not {scope['method'][:16]}",
-                details={"allow": allowed},
-            )
+            raise self._not_allowed(scope["method"])
         await endpoint(scope, receive, send)
+
+    def _not_allowed(self, method: str) -> MethodNotAllowed:
+        allowed = ", ".join(sorted(self._endpoints))
+        return MethodNotAllowed(
+            f"{self._template} takes {allowed}, not {method[:16]}", details={"allow": allowed}
+        )
 
 
 class _Threads:
@@ -266,27 +276,29 @@ class _Endpoint:
         self._threads = threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raw = await request.read_body(scope, receive)
+        call = self._read_call(scope, await request.read_body(scope, receive))
+        answer = await self._threads.run(lambda: self._handle(call))
+        payload = (
+            answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
+        )
+        await send_answer(scope, send, answer.status, payload, answer.headers)
+
+    def _read_call(self, scope: Scope, raw: bytes) -> Call:
+        """Check a request in the order that the module describes, and return it as a `Call`."""
         route = self._route
         headers: Headers = scope["headers_read"]
-        identity = route.access(
-            self._context.settings,
-            auth.Attempt(route.method, route.path, scope["path"], headers, raw),
-        )
+        attempt = auth.Attempt(route.method, route.path, scope["path"], headers, raw)
+        identity = route.access(self._context.settings, attempt)
         brand_id = request.brand_of(headers, identity)
         request_id = headers.identifier(REQUEST_ID_HEADER) or scope["request_id"]
-        canary_token, fence_token = (
-            headers.identifier(CANARY_HEADER),
-            self._fence_of(headers, identity),
-        )
+        canary_token = headers.identifier(CANARY_HEADER)
+        fence_token = self._fence_of(headers, identity)
         self._confirm_unsealed(canary_token, fence_token)
         self._confirm_named(headers)
-        call = Call(
+        return Call(
             path=request.path_of(scope),
             query=request.query_of(scope),
-            body=None
-            if route.body is None
-            else body.parse(raw, headers.get("Content-Type"), route.body),
+            body=self._body_of(raw, headers),
             brand_id=brand_id,
             player_id=identity.player_id,
             caller=identity.caller,
@@ -295,17 +307,13 @@ class _Endpoint:
             headers=headers,
             route=route.path,
             fence_token=fence_token,
-            person=self._person_of(
-                scope,
-                identity,
-                persons.act_of(brand_id, route.method, scope["path"], request_id, raw),
-            ),
+            person=self._person_of(attempt, identity, brand_id, request_id),
         )
-        answer = await self._threads.run(lambda: self._handle(call))
-        payload = (
-            answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
-        )
-        await send_answer(scope, send, answer.status, payload, answer.headers)
+
+    def _body_of(self, raw: bytes, headers: Headers) -> Any:
+        if self._route.body is None:
+            return None
+        return body.parse(raw, headers.get("Content-Type"), self._route.body)
 
     def _confirm_named(self, headers: Headers) -> None:
         """Refuse a write (400) without the key or request id that identifies its retries."""
@@ -338,12 +346,15 @@ class _Endpoint:
             raise FencingTokenRequired
         return token
 
-    def _person_of(self, scope: Scope, identity: auth.Identity, act: Act) -> Person | None:
+    def _person_of(
+        self, attempt: auth.Attempt, identity: auth.Identity, brand_id: UUID | None, request_id: str
+    ) -> Person | None:
         """Return the person of a back-office token, or of the signature of an internal request."""
         if self._route.access is not auth.internal:
             return identity.person
+        act = persons.act_of(brand_id, attempt.method, attempt.path, request_id, attempt.raw)
         return persons.read_signed(
-            self._context.settings, scope["headers_read"], act, self._context.clock()
+            self._context.settings, attempt.headers, act, self._context.clock()
         )
 
     def _handle(self, call: Call) -> Answer:
@@ -351,14 +362,15 @@ class _Endpoint:
         with structlog.contextvars.bound_contextvars(
             request_id=call.request_id, brand_id=call.brand_id and str(call.brand_id)
         ):
+            # Only the process that clients call confirms a canary token. Internal services rely on
+            # that, and the wallet checks the token again for each money command.
             if self._route.access is not auth.internal:
-                # Only the process that clients call confirms a canary token. Internal services rely
-                # on that, and the wallet checks the token again for each money command.
-                player_id = call.player_id or getattr(call.body, "player_id", None)
-                seal.confirm_pass(
-                    self._context.database, call.canary_token, call.brand_id, player_id
-                )
+                self._confirm_pass(call)
             return self._route.handler(self._context, call)
+
+    def _confirm_pass(self, call: Call) -> None:
+        player_id = call.player_id or getattr(call.body, "player_id", None)
+        seal.confirm_pass(self._context.database, call.canary_token, call.brand_id, player_id)
 
 
 def _sent(headers: Headers, name: str, missing: type[ApiError]) -> str:

@@ -73,10 +73,7 @@ def internal(settings: Settings, attempt: Attempt) -> Identity:
     The legacy token that all processes share is refused (RS-2, RS-5).
     """
     caller = _header(attempt.headers, CALLER_HEADER)
-    token = settings.caller_tokens.get(caller, _NOBODY)
-    known = caller in settings.caller_tokens
-    if not token.matches(_header(attempt.headers, TOKEN_HEADER).encode("latin-1")) or not known:
-        raise Unauthorized
+    _confirm_token(settings, caller, _header(attempt.headers, TOKEN_HEADER))
     if caller not in ROUTE_CALLERS[(settings.process, attempt.method, attempt.template)]:
         raise Forbidden(f"{caller} may not call {attempt.method} {attempt.template}")
     return Identity(caller)
@@ -93,10 +90,15 @@ def may_observe(settings: Settings, headers: Headers) -> bool:
     if not given and not caller:
         return False
     given, caller = (given, OBSERVER) if given else (_header(headers, TOKEN_HEADER), caller)
+    _confirm_token(settings, caller, given)
+    return True
+
+
+def _confirm_token(settings: Settings, caller: str, given: str) -> None:
+    """Raise `Unauthorized` unless `given` is the token of a known caller."""
     token = settings.caller_tokens.get(caller, _NOBODY)
     if not token.matches(given.encode("latin-1")) or caller not in settings.caller_tokens:
         raise Unauthorized
-    return True
 
 
 def provider(settings: Settings, attempt: Attempt) -> Identity:

@@ -26,10 +26,7 @@ def parse(raw: bytes, content_type: str | None, shape: Any) -> Any:
 
     Raises `UnsupportedMediaType` (415) or `Invalid` (422).
     """
-    media_type, _, parameters = (content_type or "").partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
-        raise UnsupportedMediaType
+    _confirm_json(content_type or "")
     try:
         _refuse_ambiguous(raw)
         return msgspec.json.decode(raw, type=shape, strict=True)
@@ -37,6 +34,13 @@ def parse(raw: bytes, content_type: str | None, shape: Any) -> Any:
         raise Invalid("the body is nested too deeply") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise Invalid(f"the body is not valid: {str(error)[:300]}") from None
+
+
+def _confirm_json(content_type: str) -> None:
+    media_type, _, parameters = content_type.partition(";")
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if media_type.strip().lower() != "application/json" or charset not in ("", "utf-8"):
+        raise UnsupportedMediaType
 
 
 def _refuse_ambiguous(raw: bytes) -> None:

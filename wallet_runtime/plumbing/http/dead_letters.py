@@ -102,11 +102,7 @@ class DeadLetterDesk:
             # All transactions lock the fence before the seal, so that they cannot deadlock.
             seal.hold(session)
             letter = self._find(session, number)
-        if (letter["discard_requested_by"], letter["discard_reason"]) != (asker.name, reason):
-            found = f"{letter['discard_requested_by']} asked, because {letter['discard_reason']!r}"
-            raise DiscardRequested(
-                f"{found}; another person may confirm that, or the event is replayed"
-            )
+        _refuse_other_request(letter, asker, reason)
         return Answer(200, _discard(letter))
 
     def confirm_discard(self, context: Context, call: Call) -> Answer:
@@ -163,6 +159,14 @@ def _refuse_undiscardable(letter: Row) -> None:
         )
     if letter["resolved_at"] is None:
         _refuse_blocked(letter)
+
+
+def _refuse_other_request(letter: Row, asker: Person, reason: str) -> None:
+    if (letter["discard_requested_by"], letter["discard_reason"]) != (asker.name, reason):
+        found = f"{letter['discard_requested_by']} asked, because {letter['discard_reason']!r}"
+        raise DiscardRequested(
+            f"{found}; another person may confirm that, or the event is replayed"
+        )
 
 
 def _refuse_unconfirmable(letter: Row) -> None:

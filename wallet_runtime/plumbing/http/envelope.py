@@ -57,15 +57,19 @@ class Envelope:
             await _send_error(scope, watch, error)
         except Exception as error:
             # An unexpected error: the client gets a general message, the log gets the traceback.
-            log.exception(
-                "unexpected error",
-                request_id=scope["request_id"],
-                path=scope["path"],
-                error=type(error).__name__,
-            )
+            _log_unexpected(scope, error)
             if not seen:
                 await _send_error(scope, watch, ApiError(INTERNAL_MESSAGE))
         _measure(scope, seen[0] if seen else 500, time.perf_counter() - started)
+
+
+def _log_unexpected(scope: Scope, error: Exception) -> None:
+    log.exception(
+        "unexpected error",
+        request_id=scope["request_id"],
+        path=scope["path"],
+        error=type(error).__name__,
+    )
 
 
 async def send_answer(

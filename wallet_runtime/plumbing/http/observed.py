@@ -7,6 +7,7 @@ from wallet_runtime.contract.secrets import masked
 from wallet_runtime.plumbing.errors import Unauthorized
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.envelope import send_answer
+from wallet_runtime.plumbing.http.headers import Headers
 from wallet_runtime.plumbing.runtime import metrics
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.health import Health
@@ -23,13 +24,17 @@ class HealthEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; without credentials the answer has only process and status."""
-        answer = self._health.answer()
-        if not auth.may_observe(self._settings, scope["headers_read"]):
-            answer = {name: answer[name] for name in TOLD_TO_ALL}
+        answer = self._answer(scope["headers_read"])
         status = 503 if answer["status"] == "failing" else 200
         # Secrets are masked, because a check's result may be the text of an exception.
         text = masked(msgspec.json.encode(answer).decode())
         await send_answer(scope, send, status, text.encode(), {})
+
+    def _answer(self, headers: Headers) -> dict[str, object]:
+        answer = self._health.answer()
+        if auth.may_observe(self._settings, headers):
+            return answer
+        return {name: answer[name] for name in TOLD_TO_ALL}
 
 
 class MetricsEndpoint:

@@ -23,14 +23,14 @@ def act_of(
 
 
 def header_for(
-    settings: Settings, process: str, person: Person | None, act: Act, now: float
+    settings: Settings, process: str, person: Person, act: Act, now: float
 ) -> dict[str, str]:
     """Return the signature header for a call to `process`.
 
-    It is empty without a person, or if this process has no signing key for `process`.
+    It is empty if this process has no signing key for `process`.
     """
     key = settings.person_keys.get(process)
-    if person is None or key is None:
+    if key is None:
         return {}
     return {persons.PERSON_HEADER: persons.sign(key.reveal(), person, act, now)}
 

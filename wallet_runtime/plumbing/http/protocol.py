@@ -49,21 +49,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count the bytes of headers and body; beyond a limit refuse instead of parsing."""
         if self._in_head and self._head_bytes > HEAD_BYTES_MAX:
-            self._refuse_head(
-                431,
-                "HEADERS_TOO_LARGE",
-                f"the request line and headers may hold {HEAD_BYTES_MAX} bytes",
-            )
+            self._refuse_long_head()
             return
         if self._in_body:
             self._body_bytes += len(data)
             if self._body_bytes > BODY_WIRE_BYTES_MAX:
-                self._refuse_head(
-                    413,
-                    "BODY_TOO_LARGE",
-                    "a body, its chunks and trailers may be "
-                    f"{BODY_WIRE_BYTES_MAX} bytes on the wire",
-                )
+                self._refuse_long_body()
                 return
         super().data_received(data)
         if self._in_head:
@@ -89,12 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if size > HEAD_BYTES_MAX or len(self.headers) > HEADERS_MAX:
-            told = (
-                f"a request may have {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes of them, "
-                f"found {len(self.headers)} and {size}"
-            )
-            self._refusal = (431, "HEADERS_TOO_LARGE", told)
-            raise httptools.HttpParserError(told)
+            raise self._large_head(size)
         self._in_body, self._body_bytes = True, 0
         super().on_headers_complete()
 
@@ -105,7 +91,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that the parser refused with an error in JSON, and close."""
-        self._refuse_head(*self._refusal)
+        self._refuse(*self._refusal)
+
+    def _large_head(self, size: int) -> httptools.HttpParserError:
+        told = (
+            f"a request may have {HEADERS_MAX} headers and {HEAD_BYTES_MAX} bytes of them, "
+            f"found {len(self.headers)} and {size}"
+        )
+        self._refusal = (431, "HEADERS_TOO_LARGE", told)
+        return httptools.HttpParserError(told)
 
     def _waits_for_a_head(self) -> bool:
         return self._in_head or self.cycle is None or self.cycle.response_complete
@@ -121,11 +115,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing() and self._waits_for_a_head():
-            self._refuse_head(
+            self._refuse(
                 408, "REQUEST_TIMEOUT", f"the headers did not arrive within {HEAD_SECONDS_MAX:g} s"
             )
 
-    def _refuse_head(self, status: int, code: str, message: str) -> None:
+    def _refuse_long_head(self) -> None:
+        self._refuse(
+            431,
+            "HEADERS_TOO_LARGE",
+            f"the request line and headers may hold {HEAD_BYTES_MAX} bytes",
+        )
+
+    def _refuse_long_body(self) -> None:
+        self._refuse(
+            413,
+            "BODY_TOO_LARGE",
+            f"a body, its chunks and trailers may be {BODY_WIRE_BYTES_MAX} bytes on the wire",
+        )
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
         body = msgspec.json.encode(
             {"status": status, "code": code, "message": message, "request_id": None, "details": {}}
         )

@@ -23,27 +23,34 @@ DOT_PARTS = (".", "..")
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
     """Read the whole body: at most 64 KiB (413), in at most ten seconds (408)."""
-    announced = scope["headers_read"].get("Content-Length")
-    if announced is not None and (not announced.isdigit() or int(announced[:12]) > BODY_BYTES_MAX):
-        raise BodyTooLarge(
-            f"the body may hold {BODY_BYTES_MAX} bytes, {announced[:12]} were announced"
-        )
-    chunks: list[bytes] = []
-    size = 0
+    _confirm_announced(scope["headers_read"].get("Content-Length"))
     with anyio.move_on_after(BODY_SECONDS_MAX):
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise RequestTooSlow("the client went away before its body was complete")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > BODY_BYTES_MAX:
-                raise BodyTooLarge(f"the body may hold {BODY_BYTES_MAX} bytes")
-            chunks.append(chunk)
-            more = message.get("more_body", False)
-        return b"".join(chunks)
+        return await _receive_body(receive)
     raise RequestTooSlow(f"the body did not arrive within {BODY_SECONDS_MAX:g} s")
+
+
+def _confirm_announced(length: str | None) -> None:
+    """Raise `BodyTooLarge` if the Content-Length is no number, or above the limit."""
+    if length is not None and (not length.isdigit() or int(length[:12]) > BODY_BYTES_MAX):
+        raise BodyTooLarge(
+            f"the body may hold {BODY_BYTES_MAX} bytes, {length[:12]} were announced"
+        )
+
+
+async def _receive_body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestTooSlow("the client went away before its body was complete")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise BodyTooLarge(f"the body may hold {BODY_BYTES_MAX} bytes")
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
 
 
 def path_of(scope: Scope) -> dict[str, str]:

@@ -70,6 +70,8 @@ class _Process:
         )
 
     def start(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.ask_to_stop)
         self.health.start()
         self.context.control.start(self.health.report)
         for loop in self.loops:
@@ -101,8 +103,6 @@ def run(service: Service, settings: Settings) -> int:
     logging.configure(settings.process, settings.copy)
     listener = listen(settings.host, settings.port)
     process = _Process(service, settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, process.ask_to_stop)
     process.start()
     log.info("started", url=settings.advertised_url, version=settings.version, pid=os.getpid())
     process.server.run(sockets=[listener])
@@ -125,8 +125,12 @@ def listen(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise CannotListen(
-            f"cannot listen on {host}:{port}: {error.strerror}; "
-            "set PORT to a free one or stop what uses it"
-        ) from None
+        raise _cannot_listen(host, port, error) from None
     return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> CannotListen:
+    return CannotListen(
+        f"cannot listen on {host}:{port}: {error.strerror}; "
+        "set PORT to a free one or stop what uses it"
+    )

@@ -15,6 +15,7 @@ from wallet_runtime.contract.headers import (
     REQUEST_ID_HEADER,
     TOKEN_HEADER,
 )
+from wallet_runtime.contract.persons import Act, Person
 from wallet_runtime.plumbing.errors import OutcomeUnknown, PassedThrough, Unavailable
 from wallet_runtime.plumbing.http import persons
 from wallet_runtime.plumbing.http.app import Answer, Call
@@ -75,16 +76,19 @@ class ServiceClient:
         """
         sent_id, content = request_id or call.request_id, _encode(body)
         headers = self._headers(call.brand_id, sent_id, call.canary_token)
-        act = persons.act_of(call.brand_id, method, path, sent_id, content)
-        headers |= persons.header_for(
-            self._context.settings, process, call.person, act, self._context.clock()
-        )
         if call.fence_token is not None:
             headers[FENCE_HEADER] = str(call.fence_token)
+        if call.person is not None:
+            act = persons.act_of(call.brand_id, method, path, sent_id, content)
+            headers |= self._signature(process, call.person, act)
         answer = self._send(process, method, path, content=content, headers=headers, query=None)
         if answer.status_code < _FIRST_ERROR_STATUS:
             return Answer(answer.status_code, answer.content)
         raise _passed_through(answer, _decode(answer, process), process)
+
+    def _signature(self, process: str, person: Person, act: Act) -> dict[str, str]:
+        settings = self._context.settings
+        return persons.header_for(settings, process, person, act, self._context.clock())
 
     def _headers(
         self, brand_id: UUID | None, request_id: str | None, canary_token: str | None
@@ -117,12 +121,7 @@ class ServiceClient:
 
         A retry is safe, because a write is idempotent by its request id.
         """
-        http, url = self._context.http, self._context.settings.service_urls.get(process)
-        if http is None or url is None:
-            raise AssertionError(
-                f"{self._context.settings.process} calls {process}, "
-                "but contract.routes.ROUTE_CALLERS does not say so"
-            )
+        http, url = self._address(process)
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
                 return http.request(
@@ -130,16 +129,28 @@ class ServiceClient:
                 )
             except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
                 if attempt == ATTEMPTS_MAX:
-                    raise Unavailable(
-                        f"{process} cannot be reached; "
-                        "repeat the request later under the same request id"
-                    ) from error
+                    raise _unreachable(process) from error
             except httpx.TimeoutException as error:
                 raise _no_answer(process, method) from error
             except httpx.TransportError as error:
                 if attempt == ATTEMPTS_MAX:
                     raise _no_answer(process, method) from error
         raise AssertionError("the attempts end in an answer or an error")
+
+    def _address(self, process: str) -> tuple[httpx.Client, str]:
+        http, url = self._context.http, self._context.settings.service_urls.get(process)
+        if http is None or url is None:
+            raise AssertionError(
+                f"{self._context.settings.process} calls {process}, "
+                "but contract.routes.ROUTE_CALLERS does not say so"
+            )
+        return http, url
+
+
+def _unreachable(process: str) -> Unavailable:
+    return Unavailable(
+        f"{process} cannot be reached; repeat the request later under the same request id"
+    )
 
 
 def _no_answer(process: str, method: str) -> Unavailable | OutcomeUnknown:
