@@ -89,17 +89,11 @@ def _activate_once(
 ) -> dict[str, Any]:
     with database.transaction() as session:
         gate = session.one("wallet_gate")
-        done = session.maybe(
-            "wallet_activation_by_request", caller=wanted.caller, request_id=wanted.request_id
-        )
+        done = _first_answer(session, wanted)
         if done is not None:
-            if pair_of(done) != _pair_wanted(wanted):
-                raise RequestReused(details={"activated": pair_of(done)})
-            return {"changed": True, **done}
+            return done
         if policy_document is not None:
-            _refuse_superseded(session, wanted)
-            fence.hold(session, wanted.fence_token)
-            save_policy(session, wanted.policy_key, policy_document, wanted.caller)
+            _save_policy(session, wanted, policy_document)
         if _is_active(gate, wanted):
             fence.hold(session, wanted.fence_token)
             return {"changed": False, "activation_no": gate["activation_no"], **pair_of(gate)}
@@ -112,6 +106,26 @@ def _activate_once(
             **_pair_wanted(wanted),
             "from_topology_code": gate["topology_code"],
         }
+
+
+def _first_answer(session: DatabaseSession, wanted: ActivationRequest) -> Row | None:
+    """Return the answer to an earlier request with the same request id, or None."""
+    done = session.maybe(
+        "wallet_activation_by_request", caller=wanted.caller, request_id=wanted.request_id
+    )
+    if done is None:
+        return None
+    if pair_of(done) != _pair_wanted(wanted):
+        raise RequestReused(details={"activated": pair_of(done)})
+    return {"changed": True, **done}
+
+
+def _save_policy(
+    session: DatabaseSession, wanted: ActivationRequest, document: dict[str, Any]
+) -> None:
+    _refuse_superseded(session, wanted)
+    fence.hold(session, wanted.fence_token)
+    save_policy(session, wanted.policy_key, document, wanted.caller)
 
 
 def _refuse_superseded(session: DatabaseSession, wanted: ActivationRequest) -> None:
@@ -134,12 +148,10 @@ def _refuse_other_start(gate: Row, wanted: ActivationRequest) -> None:
     """
     topology = (wanted.from_topology_code, wanted.from_topology_version)
     policy = (wanted.from_policy_key, wanted.from_policy_version)
-    active = pair_of(gate)
-    if topology != tuple(active.values())[:2] or policy not in (
-        NO_POLICY,
-        tuple(active.values())[2:],
-    ):
-        raise ActivePairMoved(details={"active": active})
+    active_topology = (gate["topology_code"], gate["topology_version"])
+    active_policy = (gate["policy_key"], gate["policy_version"])
+    if topology != active_topology or policy not in (NO_POLICY, active_policy):
+        raise ActivePairMoved(details={"active": pair_of(gate)})
 
 
 def _refuse_violations(found: list[Violation]) -> None:
@@ -165,11 +177,10 @@ def _switch(session: DatabaseSession, gate: Row, wanted: ActivationRequest) -> R
         return session.one(
             "wallet_switch_active",
             activation_no=gate["activation_no"],
-            **{
-                key: value
-                for key, value in msgspec.structs.asdict(wanted).items()
-                if not key.startswith("from_")
-            },
+            **_pair_wanted(wanted),
+            caller=wanted.caller,
+            request_id=wanted.request_id,
+            fence_token=wanted.fence_token,
         )
     except DatabaseError as error:
         if error.sqlstate != sqlstates.ACTIVATION_MOVED:

@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -37,10 +36,7 @@ class Anchors:
     def keep(self, seal: Row) -> None:
         """Write a month's anchor to both places; an anchor that exists stays unchanged."""
         with self._control() as session:
-            session.run(
-                "anchor_keep",
-                **{name: seal[name] for name in ("partition", "row_count", "digest", "sealed_at")},
-            )
+            session.run("anchor_keep", **_anchored(seal))
         if self._file is not None and seal["partition"] not in {
             anchor.partition for anchor in self._exported()
         }:
@@ -70,17 +66,16 @@ class Anchors:
             if line.strip()
         ]
 
-    def _append(self, seal: dict[str, Any]) -> None:
+    def _append(self, seal: Row) -> None:
         assert self._file is not None
-        line = (
-            msgspec.json.encode(
-                {name: seal[name] for name in ("partition", "row_count", "digest", "sealed_at")}
-            )
-            + b"\n"
-        )
+        line = msgspec.json.encode(_anchored(seal)) + b"\n"
         descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _anchored(seal: Row) -> Row:
+    return {name: seal[name] for name in ("partition", "row_count", "digest", "sealed_at")}

@@ -44,6 +44,9 @@ class BatchItem:
     result: Result | None = None
 
 
+Decided = tuple[BatchItem, State, Decision]
+
+
 def perform_many(money: Money, items: Sequence[BatchItem]) -> list[Result]:
     """Carry out at most `COMMANDS_MAX` commands, each once per request id.
 
@@ -75,25 +78,30 @@ def _next_of_each_player(items: Sequence[BatchItem]) -> list[BatchItem]:
 
 
 def _take(money: Money, session: DatabaseSession, turn: list[BatchItem]) -> None:
-    wanted = [state_wanted(item.request, item.reads) for item in turn]
-    rows = session.all("wallet_read_states", commands=encoded(wanted))
-    states = [msgspec.json.decode(row["state"], type=State) for row in rows]
-    decided = list(_decided(money, session, zip(turn, states, strict=True)))
+    decided = list(_decided(money, session, turn))
     if not decided:
         return
-    payload = [command_of(item.request, state, decision) for item, state, decision in decided]
-    row = session.one("wallet_apply_commands", commands=encoded(payload))
-    outcomes = read_outcomes(row["outcomes"])
-    failpoint.reach("wallet.after_commit")
-    for (item, _, decision), outcome in zip(decided, outcomes, strict=True):
+    for (item, _, decision), outcome in zip(decided, _apply(session, decided), strict=True):
         money.player_cache.forget(item.request)
         item.result = _result(item, decision, outcome)
 
 
-def _decided(
-    money: Money, session: DatabaseSession, turn: Iterator[tuple[BatchItem, State]]
-) -> Iterator[tuple[BatchItem, State, Decision]]:
-    for item, state in turn:
+def _read(session: DatabaseSession, turn: list[BatchItem]) -> list[State]:
+    wanted = [state_wanted(item.request, item.reads) for item in turn]
+    rows = session.all("wallet_read_states", commands=encoded(wanted))
+    return [msgspec.json.decode(row["state"], type=State) for row in rows]
+
+
+def _apply(session: DatabaseSession, decided: list[Decided]) -> list[Outcome]:
+    payload = [command_of(item.request, state, decision) for item, state, decision in decided]
+    row = session.one("wallet_apply_commands", commands=encoded(payload))
+    outcomes = read_outcomes(row["outcomes"])
+    failpoint.reach("wallet.after_commit")
+    return outcomes
+
+
+def _decided(money: Money, session: DatabaseSession, turn: list[BatchItem]) -> Iterator[Decided]:
+    for item, state in zip(turn, _read(session, turn), strict=True):
         try:
             if state.stored is not None:
                 item.result = one.replay(item.request, state.stored)
@@ -117,21 +125,25 @@ def _result(item: BatchItem, decision: Decision, outcome: Outcome) -> Result | N
             return one.answer(decision, outcome)
         except ApiError as error:
             return error
-    sqlstate = outcome.sqlstate
-    if sqlstate == sqlstates.FENCE_OVERTAKEN:
+    if outcome.sqlstate == sqlstates.FENCE_OVERTAKEN:
         raise FencingTokenOvertaken
-    if sqlstate in (sqlstates.PAIR_MOVED, sqlstates.STALE, one.UNIQUE):
-        one.STALE_RETRIES.inc()
-        item.attempts += sqlstate != sqlstates.PAIR_MOVED
-        return (
-            ServiceBusy("the player's money moved too often to decide this request")
-            if item.attempts >= one.ATTEMPTS_MAX
-            else None
-        )
-    if sqlstate in BUSY_STATES:
-        return (
-            one.InFlight()
-            if one.CLAIM_TABLE in outcome.context
-            else ServiceBusy("the database gave up waiting; repeat the request")
-        )
-    return one.refusal(sqlstate, outcome.message)
+    if outcome.sqlstate in one.MOVED:
+        return _busy_after_retries(item, outcome.sqlstate)
+    if outcome.sqlstate in BUSY_STATES:
+        return _busy(outcome)
+    return one.refusal(outcome.sqlstate, outcome.message)
+
+
+def _busy_after_retries(item: BatchItem, sqlstate: str) -> ServiceBusy | None:
+    """Count an outdated decision; return None while the command may be decided again."""
+    one.STALE_RETRIES.inc()
+    item.attempts += sqlstate != sqlstates.PAIR_MOVED
+    if item.attempts < one.ATTEMPTS_MAX:
+        return None
+    return ServiceBusy("the player's money moved too often to decide this request")
+
+
+def _busy(outcome: Outcome) -> ApiError:
+    if one.CLAIM_TABLE in outcome.context:
+        return one.InFlight()
+    return ServiceBusy("the database gave up waiting; repeat the request")

@@ -49,7 +49,23 @@ def create(database: Database, request: Request, campaign: NewCampaign) -> None:
     sealed, `PayloadMismatch` (409) if the request id was used with another payload, and
     `AnswerPruned` (409) if its answer is no longer stored.
     """
-    record = CampaignRecord(
+    record = _record(request, campaign)
+    try:
+        with database.session() as session:
+            row = session.one(_CREATE, campaign=encoded(record))
+    except DatabaseError as error:
+        raise refusal(error.sqlstate, error.message) from error
+    outcome = read_outcome(row["outcome"])
+    confirm_done(outcome)
+    if outcome.outcome == TAKEN:
+        raise CampaignExists(
+            f"this brand has a campaign {campaign.campaign_code};"
+            " a code is used once, nothing was changed"
+        )
+
+
+def _record(request: Request, campaign: NewCampaign) -> CampaignRecord:
+    return CampaignRecord(
         brand_id=request.brand_id,
         caller=request.caller,
         route=request.route,
@@ -64,15 +80,3 @@ def create(database: Database, request: Request, campaign: NewCampaign) -> None:
         expires_at=campaign.expires_at,
         created_by=campaign.created_by,
     )
-    try:
-        with database.session() as session:
-            row = session.one(_CREATE, campaign=encoded(record))
-    except DatabaseError as error:
-        raise refusal(error.sqlstate, error.message) from error
-    outcome = read_outcome(row["outcome"])
-    confirm_done(outcome)
-    if outcome.outcome == TAKEN:
-        raise CampaignExists(
-            f"this brand has a campaign {campaign.campaign_code};"
-            " a code is used once, nothing was changed"
-        )

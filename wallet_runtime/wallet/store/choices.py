@@ -42,7 +42,16 @@ def keep(database: Database, request: Request, choice: Choice) -> None:
     Raises `PayloadMismatch` (409) if the request id was used with another payload, and
     `AnswerPruned` (409) if its answer is no longer stored.
     """
-    record = ChoiceRecord(
+    try:
+        with database.session() as session:
+            row = session.one(_KEEP, choice=encoded(_record(request, choice)))
+    except DatabaseError as error:
+        raise refusal(error.sqlstate, error.message) from error
+    confirm_done(read_outcome(row["outcome"]))
+
+
+def _record(request: Request, choice: Choice) -> ChoiceRecord:
+    return ChoiceRecord(
         brand_id=request.brand_id,
         player_id=request.player_id,
         caller=request.caller,
@@ -54,12 +63,6 @@ def keep(database: Database, request: Request, choice: Choice) -> None:
         provider_type=choice.provider_type,
         source=choice.source,
     )
-    try:
-        with database.session() as session:
-            row = session.one(_KEEP, choice=encoded(record))
-    except DatabaseError as error:
-        raise refusal(error.sqlstate, error.message) from error
-    confirm_done(read_outcome(row["outcome"]))
 
 
 def kept(database: Database, brand_id: UUID, player_id: UUID) -> dict[str, str]:

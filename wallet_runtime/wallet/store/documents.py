@@ -76,12 +76,12 @@ class Documents:
         """
         rows = self.topology_versions(name) if kind == "topology" else self.policy_versions(name)
         stored = {row["version"]: row["document"] for row in rows}
-        missing = [version for version in (old, new) if version not in stored]
-        if missing:
-            raise DocumentNotFound(
-                f"{kind} {name} has no version {missing[0]};"
-                f" stored are {', '.join(map(str, sorted(stored)))}"
-            )
+        for version in (old, new):
+            if version not in stored:
+                versions = ", ".join(map(str, sorted(stored)))
+                raise DocumentNotFound(
+                    f"{kind} {name} has no version {version}; stored are {versions}"
+                )
         return list(differences(stored[old], stored[new]))
 
     def active_policies(self) -> list[Row]:
@@ -177,11 +177,10 @@ class Documents:
             row = session.maybe("wallet_policy_version", policy_key=policy_key, version=version)
         if row is None:
             raise DocumentNotFound(f"policy {policy_key} version {version} is not stored")
-        target = (row["topology_code"], row["topology_version"])
-        if target != (gate["topology_code"], gate["topology_version"]):
+        if _topology_of(row) != _topology_of(gate):
             message = (
-                f"policy {policy_key} version {version} is for {target[0]} version {target[1]};"
-                f" active is {gate['topology_code']} version {gate['topology_version']}."
+                f"policy {policy_key} version {version} is for {_topology_of(row)};"
+                f" active is {_topology_of(gate)}."
                 " Activate the topology with its policy instead (A7-11)."
             )
             raise PolicyForOtherTopology(
@@ -201,3 +200,7 @@ class Documents:
         if not rows:
             raise DocumentNotFound(f"no version is stored under {', '.join(key.values())!r}")
         return rows
+
+
+def _topology_of(row: Row) -> str:
+    return f"{row['topology_code']} version {row['topology_version']}"

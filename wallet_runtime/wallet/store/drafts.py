@@ -61,14 +61,18 @@ def once(session: DatabaseSession, asked: Asked | None, save: Callable[[], Row])
     named = {"caller": asked.caller, "path": asked.path, "request_id": asked.request_id}
     payload = sha256(msgspec.json.encode(asked.document, order="deterministic")).digest()
     if session.maybe(_CLAIM, **named, payload_sha256=payload) is None:
-        held = session.one(_CLAIMED, **named)
-        if bytes(held["payload_sha256"]) != payload:
-            raise PayloadMismatch
-        answer: Row = held["answer"]
-        return answer
+        return _first_answer(session, named, payload)
     saved = save()
     session.run(_KEEP, **named, answer=json(saved))
     return saved
+
+
+def _first_answer(session: DatabaseSession, named: dict[str, str], payload: bytes) -> Row:
+    held = session.one(_CLAIMED, **named)
+    if bytes(held["payload_sha256"]) != payload:
+        raise PayloadMismatch
+    answer: Row = held["answer"]
+    return answer
 
 
 def save_topology(
@@ -93,11 +97,7 @@ def save_topology(
         saved_by=saved_by,
     )
     if row is None:
-        message = (
-            f"topology {code} version {topology.version} is not a draft;"
-            " save the change under a new version (A7-9)"
-        )
-        raise NotADraft(message, details=broken("A7-9", "topology.version", message))
+        raise _not_a_draft("topology", code, topology.version)
     return row
 
 
@@ -126,12 +126,16 @@ def save_policy(
         saved_by=saved_by,
     )
     if row is None:
-        message = (
-            f"policy {policy_key} version {policy.version} is not a draft;"
-            " save the change under a new version (A7-9)"
-        )
-        raise NotADraft(message, details=broken("A7-9", "policy.version", message))
+        raise _not_a_draft("policy", policy_key, policy.version)
     return row
+
+
+def _not_a_draft(kind: str, name: str, version: int) -> NotADraft:
+    message = (
+        f"{kind} {name} version {version} is not a draft;"
+        " save the change under a new version (A7-9)"
+    )
+    return NotADraft(message, details=broken("A7-9", f"{kind}.version", message))
 
 
 def typed_topology(document: object) -> Topology:

@@ -36,7 +36,14 @@ from wallet_runtime.wallet.domain.answers import Answer
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.documents import Policy, Topology
 from wallet_runtime.wallet.domain.reads import ReadMore, Reads
-from wallet_runtime.wallet.domain.state import ActivePair, PairReference, Request, State, Stored
+from wallet_runtime.wallet.domain.state import (
+    ActivePair,
+    Gate,
+    PairReference,
+    Request,
+    State,
+    Stored,
+)
 from wallet_runtime.wallet.store.command import command_of, encoded, parameters, state_wanted
 from wallet_runtime.wallet.store.outcomes import (
     APPLIED,
@@ -45,7 +52,7 @@ from wallet_runtime.wallet.store.outcomes import (
     confirm_done,
     read_outcome,
 )
-from wallet_runtime.wallet.store.player_cache import CacheEntry, PlayerStateCache
+from wallet_runtime.wallet.store.player_cache import Basis, CacheEntry, PlayerStateCache
 
 ATTEMPTS_MAX = 12
 ACTIVATIONS_SECONDS_MAX = 10.0
@@ -173,8 +180,7 @@ class Money:
             if state.stored is not None:
                 return replay(request, state.stored)
             try:
-                decision = self.decide(session, state, decide)
-                outcome = _apply(session, request, state, decision)
+                return self._on_state(session, request, state, decide, basis)
             except ReadMore as more:
                 reads = reads | more.reads
             except PairMoved:
@@ -184,14 +190,25 @@ class Money:
                 attempts += 1
             except DatabaseError as error:
                 raise refusal(error.sqlstate, error.message) from error
-            else:
-                if outcome.outcome == APPLIED:
-                    self.player_cache.put(request, state, decision, basis)
-                return answer(decision, outcome)
         raise ServiceBusy(
             "the player's money moved too often to decide this request;"
             " repeat it under the same request id"
         )
+
+    def _on_state(
+        self,
+        session: DatabaseSession,
+        request: Request,
+        state: State,
+        decide: Decide,
+        basis: Basis,
+    ) -> tuple[int, Answer]:
+        """Decide a command on a state that was just read, apply it and cache the new state."""
+        decision = self.decide(session, state, decide)
+        outcome = _apply(session, request, state, decision)
+        if outcome.outcome == APPLIED:
+            self.player_cache.put(request, state, decision, basis)
+        return answer(decision, outcome)
 
     def _optimistic(
         self, session: DatabaseSession, request: Request, known: CacheEntry, decide: Decide
@@ -273,24 +290,10 @@ class Money:
         return decide(state, self._active_pair(session, state))
 
     def _active_pair(self, session: DatabaseSession, state: State) -> ActivePair:
-        gate = state.gate
-        if (
-            gate.topology_code is None
-            or gate.topology_version is None
-            or gate.policy_key is None
-            or gate.policy_version is None
-        ):
-            raise NoActiveTopology
-        reference = PairReference(
-            gate.topology_code, gate.topology_version, gate.policy_key, gate.policy_version
-        )
+        reference = _reference(state.gate)
         pair = self._pairs.get(reference)
         if pair is None:
-            row = session.one("wallet_pair", **msgspec.structs.asdict(reference))
-            pair = ActivePair(
-                msgspec.convert(row["topology"], Topology), msgspec.convert(row["policy"], Policy)
-            )
-            self._pairs[reference] = pair
+            pair = self._pairs[reference] = _read_pair(session, reference)
         return pair
 
 
@@ -298,6 +301,26 @@ class Money:
 def money_of(database: Database) -> Money:
     """Return the one `Money` of this process for a database, so that its caches are shared."""
     return Money(database)
+
+
+def _reference(gate: Gate) -> PairReference:
+    if (
+        gate.topology_code is None
+        or gate.topology_version is None
+        or gate.policy_key is None
+        or gate.policy_version is None
+    ):
+        raise NoActiveTopology
+    return PairReference(
+        gate.topology_code, gate.topology_version, gate.policy_key, gate.policy_version
+    )
+
+
+def _read_pair(session: DatabaseSession, reference: PairReference) -> ActivePair:
+    row = session.one("wallet_pair", **msgspec.structs.asdict(reference))
+    return ActivePair(
+        msgspec.convert(row["topology"], Topology), msgspec.convert(row["policy"], Policy)
+    )
 
 
 def _read(session: DatabaseSession, request: Request, reads: Reads) -> State:
@@ -336,14 +359,18 @@ def refusal(sqlstate: str, message: str) -> ApiError:
         return BalanceLimit()
     REFUSED_BY_DATABASE.labels(sqlstate).inc()
     if sqlstate == sqlstates.RECORD_ALTERED:
-        log.error("a stored record was changed past the wallet", reason=message)
-        return RecordAltered(
-            f"{message}; nothing was done, and the next reconciliation cycle names what differs"
-        )
+        return _altered(message)
     if sqlstate == NEGATIVE:
         NEGATIVE_PREVENTED.inc()
     log.error("the database refused a decided command", sqlstate=sqlstate, reason=message)
     return InvariantRefused(details={"sqlstate": sqlstate})
+
+
+def _altered(message: str) -> RecordAltered:
+    log.error("a stored record was changed past the wallet", reason=message)
+    return RecordAltered(
+        f"{message}; nothing was done, and the next reconciliation cycle names what differs"
+    )
 
 
 def answer(decision: Decision, outcome: Outcome) -> tuple[int, Answer]:

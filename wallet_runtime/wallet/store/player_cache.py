@@ -77,11 +77,7 @@ class PlayerStateCache:
         after = _after(state, decision)
         with self._lock:
             entry = self._entries.get(_key(request))
-            if (
-                entry is None
-                or not self._holds(entry.basis)
-                or (entry.state is not None and _version(entry.state) <= _version(state))
-            ):
+            if entry is None or not self._holds(entry.basis) or _is_older(entry, state):
                 self._store(request, CacheEntry(after, basis))
 
     def suspend(self, request: Request, overtaken: State) -> None:
@@ -91,11 +87,7 @@ class PlayerStateCache:
         """
         with self._lock:
             entry = self._entries.get(_key(request))
-            if (
-                entry is not None
-                and entry.state is not None
-                and _version(entry.state) <= _version(overtaken)
-            ):
+            if entry is not None and _is_older(entry, overtaken):
                 self._store(request, CacheEntry(None, self.basis()))
 
     def forget(self, request: Request) -> None:
@@ -121,15 +113,29 @@ def _key(request: Request) -> tuple[UUID, UUID]:
     return request.brand_id, request.player_id
 
 
+def _is_older(entry: CacheEntry, state: State) -> bool:
+    """Tell whether the entry has a state that is not newer than `state`."""
+    return entry.state is not None and _version(entry.state) <= _version(state)
+
+
 def _version(state: State) -> int:
     return state.player.version if state.player is not None else -1
 
 
 def _after(state: State, decision: Decision) -> State:
     assert state.player is not None
+    player = msgspec.structs.replace(state.player, version=state.player.version + 1)
+    return State(
+        gate=state.gate,
+        buckets=_buckets_after(state, decision),
+        player=player,
+        had_grants=state.had_grants,
+    )
+
+
+def _buckets_after(state: State, decision: Decision) -> dict[str, int]:
     buckets = dict(state.buckets)
     for leg in decision.legs:
         if "/" in leg.account and not leg.account.startswith(OTHER_KINDS):
             buckets[leg.account] = buckets.get(leg.account, 0) + leg.delta
-    player = msgspec.structs.replace(state.player, version=state.player.version + 1)
-    return State(gate=state.gate, buckets=buckets, player=player, had_grants=state.had_grants)
+    return buckets

@@ -14,7 +14,7 @@ the older ones. The other modes compare all records (ADR 18).
 """
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
 from prometheus_client import Gauge
@@ -26,6 +26,7 @@ from wallet_runtime.wallet.store.anchors import Anchor, Anchors
 Mode = Literal["incremental", "rotation", "full", "hashes"]
 SAMPLES_MAX = 20
 PARTITION_MONTHS_AHEAD = 6
+WALK_TOTALS = ("drift_total", "walked_total")
 
 log = structlog.get_logger("reconciliation")
 DRIFT = Gauge(
@@ -72,18 +73,13 @@ class Reconciliation:
         """
         started_at = datetime.now(UTC)
         seals = self._check_seals(every=mode == "hashes")
-        with self._database.session() as session:
-            session.one("reconciliation_fold")
+        self.fold_turn()
         with self._database.transaction() as session:
             session.run("reconciliation_snapshot")
             session.run("reconciliation_lock")
             altered, records = _compare_records(session, mode)
             total, drift, walked = _walk(session, mode)
-            sums = (
-                session.all("reconciliation_counter_drift", limit=SAMPLES_MAX)
-                if _recounts(session, mode)
-                else []
-            )
+            sums = _compare_sums(session, mode)
             breaks = session.all("reconcile_conservation_breaks", limit=SAMPLES_MAX)
             cycle = session.one(
                 "reconciliation_record",
@@ -112,13 +108,11 @@ class Reconciliation:
         number of new partitions.
         """
         with self._database.session() as session:
-            made = int(
-                session.one("wallet_ensure_partitions", months_ahead=PARTITION_MONTHS_AHEAD)["made"]
-            )
+            made = session.one("wallet_ensure_partitions", months_ahead=PARTITION_MONTHS_AHEAD)
             walked_once = session.one("reconciliation_hashed")["ever"]
         self.seal_closed_months()
         self.run("hourly task", "rotation" if walked_once else "hashes")
-        return made
+        return int(made["made"])
 
     def fold_turn(self) -> int:
         """Add new entries of counter-accounts to their running sums; return 0."""
@@ -143,7 +137,7 @@ class Reconciliation:
                 self._anchors.keep(session.one("reconciliation_seal", partition=month))
         return months
 
-    def _check_seals(self, *, every: bool) -> list[dict[str, Any]]:
+    def _check_seals(self, *, every: bool) -> list[Row]:
         """Compare all seals with their anchors, and sealed months with their rows.
 
         The rows of every month are compared if `every` is true. Otherwise only the month whose
@@ -152,26 +146,21 @@ class Reconciliation:
         if self._anchors is None:
             return []
         anchored = self._anchors.all()
-        found: list[dict[str, Any]] = []
         with self._database.session() as session:
             seals = {row["partition"]: row for row in session.all("reconciliation_seals")}
-            found += _off_anchor(seals, anchored)
+            found = _off_anchor(seals, anchored)
             for month in list(seals)[: None if every else 1]:
-                now = session.one("reconciliation_month_digest", partition=month)
-                if (now["digest"], now["row_count"]) != (
-                    seals[month]["digest"],
-                    seals[month]["row_count"],
-                ):
-                    found.append(
-                        _seal_fault(
-                            month,
-                            seals[month],
-                            now,
-                            "rows of a sealed month were changed, added or removed",
-                        )
-                    )
-                session.run("reconciliation_verified", partition=month)
+                found += _compare_month(session, month, seals[month])
         return found
+
+
+def _compare_month(session: DatabaseSession, month: str, seal: Row) -> list[Row]:
+    """Compare a sealed month with its rows, and record that it was compared."""
+    now = session.one("reconciliation_month_digest", partition=month)
+    session.run("reconciliation_verified", partition=month)
+    if _content(now) == _content(seal):
+        return []
+    return [_seal_fault(month, seal, now, "rows of a sealed month were changed, added or removed")]
 
 
 def _walk(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row], int]:
@@ -181,12 +170,11 @@ def _walk(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row], int]:
     """
     rows = session.all("reconciliation_walk", mode=mode, limit=SAMPLES_MAX)
     total, walked = int(rows[0]["drift_total"]), int(rows[0]["walked_total"])
-    shown = [
-        {name: value for name, value in row.items() if name not in ("drift_total", "walked_total")}
-        for row in rows
-        if row["account"]
-    ]
-    return total, [row | {"total": total} for row in shown], walked
+    return total, [_drift(row) | {"total": total} for row in rows if row["account"]], walked
+
+
+def _drift(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in WALK_TOTALS}
 
 
 def _compare_records(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row]]:
@@ -203,39 +191,26 @@ def _compare_records(session: DatabaseSession, mode: Mode) -> tuple[int, list[Ro
     return total, shown
 
 
-def _recounts(session: DatabaseSession, mode: Mode) -> bool:
-    """Tell whether this cycle sums up all entries of the counter-accounts again.
+def _compare_sums(session: DatabaseSession, mode: Mode) -> list[Row]:
+    """Compare running sums with all entries of the counter-accounts, if it is the cycle's turn.
 
-    It does so in mode `hashes`, and in the last cycle of a rotation through all players.
+    That is so in mode `hashes`, and in the last cycle of a rotation through all players.
     """
-    return mode == "hashes" or (
-        mode == "rotation" and bool(session.one("reconciliation_hashed")["round_ended"])
-    )
+    if mode == "hashes" or (mode == "rotation" and _round_ended(session)):
+        return session.all("reconciliation_counter_drift", limit=SAMPLES_MAX)
+    return []
 
 
-def _off_anchor(seals: dict[str, Row], anchored: dict[str, list[Anchor]]) -> list[dict[str, Any]]:
+def _round_ended(session: DatabaseSession) -> bool:
+    return bool(session.one("reconciliation_hashed")["round_ended"])
+
+
+def _off_anchor(seals: dict[str, Row], anchored: dict[str, list[Anchor]]) -> list[Row]:
     """List seals that differ from their anchor, seals without one, and anchors without a seal."""
-    found = []
+    found: list[Row] = []
     for place, anchors in anchored.items():
         for anchor in anchors:
-            seal = seals.get(anchor.partition)
-            if seal is None or (seal["digest"], seal["row_count"]) != (
-                anchor.digest,
-                anchor.row_count,
-            ):
-                reason = (
-                    f"the seal differs from its anchor in {place}"
-                    if seal
-                    else f"the seal is gone that is anchored in {place}"
-                )
-                found.append(
-                    _seal_fault(
-                        anchor.partition,
-                        {"digest": anchor.digest, "row_count": anchor.row_count},
-                        seal,
-                        reason,
-                    )
-                )
+            found += _compare_anchor(anchor, seals.get(anchor.partition), place)
         missing = seals.keys() - {anchor.partition for anchor in anchors}
         found += [
             _seal_fault(month, None, seals[month], f"the seal has no anchor in {place}")
@@ -244,9 +219,22 @@ def _off_anchor(seals: dict[str, Row], anchored: dict[str, list[Anchor]]) -> lis
     return found
 
 
-def _seal_fault(
-    month: str, expected: Row | None, actual: Row | None, reason: str
-) -> dict[str, Any]:
+def _compare_anchor(anchor: Anchor, seal: Row | None, place: str) -> list[Row]:
+    expected = {"digest": anchor.digest, "row_count": anchor.row_count}
+    if seal is None:
+        reason = f"the seal is gone that is anchored in {place}"
+    elif _content(seal) != _content(expected):
+        reason = f"the seal differs from its anchor in {place}"
+    else:
+        return []
+    return [_seal_fault(anchor.partition, expected, seal, reason)]
+
+
+def _content(month: Row) -> tuple[str, int]:
+    return month["digest"], month["row_count"]
+
+
+def _seal_fault(month: str, expected: Row | None, actual: Row | None, reason: str) -> Row:
     return {
         "partition": month,
         "expected": _seal_shown(expected),
@@ -271,5 +259,5 @@ def _tell(cycle: Row, walked: int) -> None:
         )
 
 
-def _total(rows: list[dict[str, Any]]) -> int:
+def _total(rows: list[Row]) -> int:
     return int(rows[0]["total"]) if rows else 0

@@ -8,7 +8,7 @@ from wallet_runtime.contract.documents import RUBY_SPLIT_V1, RUBY_UNIFIED_V1
 from wallet_runtime.plumbing.errors import Conflict
 from wallet_runtime.plumbing.runtime import fence
 from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row
-from wallet_runtime.wallet.domain.documents import Policy, read_policy, read_topology
+from wallet_runtime.wallet.domain.documents import Policy, Topology, read_policy, read_topology
 from wallet_runtime.wallet.domain.violations import broken
 from wallet_runtime.wallet.store.drafts import save_policy, save_topology
 
@@ -43,12 +43,16 @@ def _save(session: DatabaseSession, name: str, saved_by: str) -> list[Row]:
     pair = msgspec.json.decode(file.read_bytes())
     topology, policy = read_topology(pair["topology"]), read_policy(pair["policy"])
     saved: list[Row] = []
-    named = {"code": topology.code, "version": topology.version}
-    if session.maybe("wallet_topology_version", **named) is None:
+    if not _is_topology_kept(session, topology):
         saved.append(save_topology(session, topology.code, pair["topology"], saved_by))
     if not _is_policy_kept(session, policy):
         saved.append(save_policy(session, policy.policy_key, pair["policy"], saved_by))
     return saved
+
+
+def _is_topology_kept(session: DatabaseSession, topology: Topology) -> bool:
+    named = {"code": topology.code, "version": topology.version}
+    return session.maybe("wallet_topology_version", **named) is not None
 
 
 def _is_policy_kept(session: DatabaseSession, policy: Policy) -> bool:
@@ -58,13 +62,17 @@ def _is_policy_kept(session: DatabaseSession, policy: Policy) -> bool:
     )
     if row is None:
         return False
-    other = (row["topology_code"], row["topology_version"])
-    if other != (policy.topology.code, policy.topology.version):
-        message = (
-            f"policy {policy.policy_key} version {policy.version} is stored for {other[0]} version"
-            f" {other[1]}, so the seed of {policy.topology.code} version {policy.topology.version}"
-            " would have no policy; nothing was saved."
-            " Save the topology and a policy under a version of its own."
-        )
-        raise SeedRefused(message, details=broken("A7-2", "policy.topology", message))
+    stored_for = (row["topology_code"], row["topology_version"])
+    if stored_for != (policy.topology.code, policy.topology.version):
+        raise _refusal(policy, *stored_for)
     return True
+
+
+def _refusal(policy: Policy, other_code: str, other_version: int) -> SeedRefused:
+    message = (
+        f"policy {policy.policy_key} version {policy.version} is stored for {other_code} version"
+        f" {other_version}, so the seed of {policy.topology.code} version {policy.topology.version}"
+        " would have no policy; nothing was saved."
+        " Save the topology and a policy under a version of its own."
+    )
+    return SeedRefused(message, details=broken("A7-2", "policy.topology", message))

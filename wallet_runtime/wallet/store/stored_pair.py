@@ -8,7 +8,7 @@ import msgspec
 
 from wallet_runtime.plumbing.errors import NotFound
 from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row
-from wallet_runtime.wallet.domain.documents import DocumentInvalid, Topology, read_policy
+from wallet_runtime.wallet.domain.documents import DocumentInvalid, Policy, Topology, read_policy
 from wallet_runtime.wallet.domain.state import PairReference
 from wallet_runtime.wallet.domain.validation import (
     LiveReference,
@@ -47,16 +47,18 @@ def violations(
 ) -> list[Violation]:
     """Return every rule that a stored pair breaks now; `keep` locks both documents' rows."""
     topology, _ = stored_topology(session, pair.topology_code, pair.topology_version, keep=keep)
+    policy = _stored_policy(session, pair.policy_key, pair.policy_version, keep=keep)
+    return [*validate_pair(topology, policy), *live_violations(session, gate, topology)]
+
+
+def _stored_policy(
+    session: DatabaseSession, policy_key: str, version: int, *, keep: bool
+) -> Policy:
     query = "wallet_keep_policy" if keep else "wallet_policy_version"
-    row = session.maybe(query, policy_key=pair.policy_key, version=pair.policy_version)
+    row = session.maybe(query, policy_key=policy_key, version=version)
     if row is None:
-        raise DocumentNotFound(
-            f"policy {pair.policy_key} version {pair.policy_version} is not stored"
-        )
-    return [
-        *validate_pair(topology, typed_policy(row["document"])),
-        *live_violations(session, gate, topology),
-    ]
+        raise DocumentNotFound(f"policy {policy_key} version {version} is not stored")
+    return typed_policy(row["document"])
 
 
 def live_violations(session: DatabaseSession, gate: Row, topology: Topology) -> list[Violation]:
@@ -72,28 +74,25 @@ def kept_versions(
     session: DatabaseSession, topology: Topology, topology_document: object, policy_document: object
 ) -> Iterator[Violation]:
     """Yield an A7-9 violation for each document that changes a version which was ever active."""
-    stored = [
-        (
-            "topology",
-            topology_document,
-            session.maybe("wallet_topology_version", code=topology.code, version=topology.version),
-        )
-    ]
+    row = session.maybe("wallet_topology_version", code=topology.code, version=topology.version)
+    yield from _kept("topology", topology_document, row)
+    if policy_document is None:
+        return
     with suppress(DocumentInvalid):  # the caller has reported the faults of an invalid policy
-        policy = None if policy_document is None else read_policy(policy_document)
-        if policy is not None:
-            row = session.maybe(
-                "wallet_policy_version", policy_key=policy.policy_key, version=policy.version
-            )
-            stored.append(("policy", policy_document, row))
-    for kind, document, row in stored:
-        if row is not None and row["state"] != DRAFT and row["document"] != document:
-            yield Violation(
-                "A7-9",
-                f"{kind}.version",
-                f"version {row['version']} is {row['state']} and reads otherwise;"
-                " save a new version",
-            )
+        policy = read_policy(policy_document)
+        row = session.maybe(
+            "wallet_policy_version", policy_key=policy.policy_key, version=policy.version
+        )
+        yield from _kept("policy", policy_document, row)
+
+
+def _kept(kind: str, document: object, row: Row | None) -> Iterator[Violation]:
+    if row is not None and row["state"] != DRAFT and row["document"] != document:
+        yield Violation(
+            "A7-9",
+            f"{kind}.version",
+            f"version {row['version']} is {row['state']} and reads otherwise; save a new version",
+        )
 
 
 def pair_of(gate: Row) -> dict[str, Any]:
