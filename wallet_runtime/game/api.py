@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from functools import partial
 from uuid import UUID
 
 from msgspec import structs
@@ -22,6 +22,7 @@ from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.database import Row
 
 PAGE_SIZE_MAX = 500
+NUMBER_DIGITS_MAX = 20
 
 
 class Authorize(Body):
@@ -87,16 +88,20 @@ class WinReversal(Body):
 def authorize(context: Context, call: Call) -> Answer:
     """Record the round and the callback, then have the wallet authorize the bet."""
     asked: Authorize = call.body
-    kind_of_play = domain.provider_type(asked.provider_id)
+    provider_type = domain.provider_type(asked.provider_id)
     stake = money.parse_amount(asked.amount, asked.currency)
     callback = _callback(call, "authorize", asked, asked.amount)
     store.record_authorize(
         context.database, callback, currency=asked.currency, stake=stake, game_id=asked.game_id
     )
+    return _ask_wallet(context, call, callback, _authorization(asked, provider_type))
+
+
+def _authorization(asked: Authorize, provider_type: str) -> Row:
     body = {
         "player_id": asked.player_id,
         "provider_id": asked.provider_id,
-        "provider_type": kind_of_play,
+        "provider_type": provider_type,
         "bet_id": asked.bet_id,
         "round_id": asked.round_id,
         "amount": asked.amount,
@@ -104,7 +109,7 @@ def authorize(context: Context, call: Call) -> Answer:
     }
     if asked.price is not None:
         body["price"] = asked.price
-    return _ask_wallet(context, call, callback, body)
+    return body
 
 
 def settle(context: Context, call: Call) -> Answer:
@@ -139,15 +144,13 @@ def rollback(context: Context, call: Call) -> Answer:
 def win(context: Context, call: Call) -> Answer:
     """Record the win, then have the wallet pay it."""
     asked: Win = call.body
-    kind_of_play = domain.provider_type(asked.provider_id)
+    provider_type = domain.provider_type(asked.provider_id)
     amount = money.parse_amount(asked.amount, asked.currency)
     call.command_id()
-    body = {"provider_type": kind_of_play} | {
-        name: value for name, value in structs.asdict(asked).items() if value is not None
-    }
-    store.record_win(
-        context.database, _named_win(call, asked), structs.asdict(asked) | {"amount": amount}
-    )
+    said = structs.asdict(asked)
+    store.record_win(context.database, _named_win(call, asked), said | {"amount": amount})
+    body = {name: value for name, value in said.items() if value is not None}
+    body["provider_type"] = provider_type
     return _ask_wallet_for_win(context, call, asked, "wins", body)
 
 
@@ -165,14 +168,8 @@ def show_wins(context: Context, call: Call) -> Answer:
     `show_statement`.
     """
     provider_id, rows, next_cursor = _page(context, call, store.read_wins)
-    lines = [
-        {
-            **{name: value for name, value in row.items() if name != "sequence"},
-            "amount": money.format_amount(row["amount"], row["currency"]),
-        }
-        for row in rows
-    ]
-    return Answer(200, {"provider_id": provider_id, "wins": lines, "next_cursor": next_cursor})
+    wins = [_shown(row, "amount") for row in rows]
+    return Answer(200, {"provider_id": provider_id, "wins": wins, "next_cursor": next_cursor})
 
 
 def show_statement(context: Context, call: Call) -> Answer:
@@ -183,14 +180,8 @@ def show_statement(context: Context, call: Call) -> Answer:
     before. Without the X-Brand-Id header the page covers all brands.
     """
     provider_id, rows, next_cursor = _page(context, call, store.read_statement)
-    return Answer(
-        200,
-        {
-            "provider_id": provider_id,
-            "bets": [_statement_line(row) for row in rows],
-            "next_cursor": next_cursor,
-        },
-    )
+    bets = [_shown(row, "stake", "payout") for row in rows]
+    return Answer(200, {"provider_id": provider_id, "bets": bets, "next_cursor": next_cursor})
 
 
 def _page(
@@ -222,28 +213,25 @@ def _named_win(call: Call, asked: Win | WinReversal) -> store.NamedWin:
 
 
 def _ask_wallet_for_win(
-    context: Context, call: Call, asked: Win | WinReversal, path: str, body: dict[str, Any]
+    context: Context, call: Call, asked: Win | WinReversal, path: str, body: Row
 ) -> Answer:
     """Send a win or its reversal to the wallet, and record the win's new state."""
     request_id = scoped_id(asked.provider_id, call.command_id(), REQUEST_ID_HEADER)
-    reversal = isinstance(asked, WinReversal)
+    reversal, named = isinstance(asked, WinReversal), _named_win(call, asked)
     try:
-        answer = ServiceClient(context).forward(
-            call,
-            WALLET_SERVICE,
-            "POST",
-            f"/internal/wallet/v2/{path}",
-            body,
-            request_id=request_id,
-        )
+        answer = _post(context, call, path, body, request_id)
     except PassedThrough as error:
         if domain.is_final(error.status, error.code) and not reversal:
-            store.record_win_outcome(context.database, _named_win(call, asked), "REFUSED")
+            store.record_win_outcome(context.database, named, "REFUSED")
         raise
-    store.record_win_outcome(
-        context.database, _named_win(call, asked), "REVERSED" if reversal else "PAID"
-    )
+    store.record_win_outcome(context.database, named, "REVERSED" if reversal else "PAID")
     return answer
+
+
+def _post(context: Context, call: Call, path: str, body: Row, request_id: str) -> Answer:
+    return ServiceClient(context).forward(
+        call, WALLET_SERVICE, "POST", f"/internal/wallet/v2/{path}", body, request_id=request_id
+    )
 
 
 def _callback(
@@ -264,41 +252,29 @@ def _callback(
     )
 
 
-def _ask_wallet(context: Context, call: Call, callback: Callback, body: dict[str, Any]) -> Answer:
+def _ask_wallet(context: Context, call: Call, callback: Callback, body: Row) -> Answer:
     """Send a bet's command to the wallet, and record a final answer.
 
     After an error that is not final, such as a timeout, the callback stays open for a retry.
     """
-    path = f"/internal/wallet/v2/bets/{callback.kind}"
+    record = partial(store.record_outcome, context.database, callback)
     try:
-        answer = ServiceClient(context).forward(
-            call, WALLET_SERVICE, "POST", path, body, request_id=callback.wallet_request_id
-        )
+        answer = _post(context, call, f"bets/{callback.kind}", body, callback.wallet_request_id)
     except PassedThrough as error:
         if domain.is_final(error.status, error.code):
-            store.record_outcome(
-                context.database,
-                callback,
-                status=error.status,
-                code=error.code,
-                terms=domain.Terms(),
-            )
+            record(status=error.status, code=error.code, terms=domain.Terms())
         raise
-    store.record_outcome(
-        context.database,
-        callback,
-        status=answer.status,
-        code=None,
-        terms=domain.read_terms(answer.body),
-    )
+    record(status=answer.status, code=None, terms=domain.read_terms(answer.body))
     return answer
 
 
-def _statement_line(row: dict[str, Any]) -> dict[str, Any]:
-    """Convert a row to a bet of the statement, with amounts as strings in major units."""
-    payout = None if row["payout"] is None else money.format_amount(row["payout"], row["currency"])
-    line = {name: value for name, value in row.items() if name != "sequence"}
-    return {**line, "stake": money.format_amount(row["stake"], row["currency"]), "payout": payout}
+def _shown(row: Row, *amounts: str) -> Row:
+    """Return a row for an answer: without its cursor, and with amounts as text in major units."""
+    shown = {name: value for name, value in row.items() if name != "sequence"}
+    for name in amounts:
+        if row[name] is not None:
+            shown[name] = money.format_amount(row[name], row["currency"])
+    return shown
 
 
 def _time(call: Call, name: str) -> datetime:
@@ -316,14 +292,16 @@ def _number(call: Call, name: str, default: int, *, lowest: int, highest: int) -
     text = call.query.get(name)
     if text is None:
         return default
-    if not (
-        text.isascii() and text.isdigit() and len(text) <= 20 and lowest <= int(text) <= highest
-    ):
-        raise Invalid(
-            f"query parameter {name} must be a whole number from {lowest} to {highest},"
-            f" found {text[:20]!r}"
-        )
-    return int(text)
+    if _is_number(text) and lowest <= int(text) <= highest:
+        return int(text)
+    raise Invalid(
+        f"query parameter {name} must be a whole number from {lowest} to {highest},"
+        f" found {text[:20]!r}"
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX
 
 
 SERVICE = Service(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from sql import query
 from wallet_runtime.plumbing.errors import PayloadMismatch
-from wallet_runtime.plumbing.runtime.database import Database, Row
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, Row
 
 _READ, _WRITE = "gateway_read_maintenance", "gateway_write_maintenance"
 _CLAIM, _CLAIMED = "gateway_claim_maintenance", "gateway_claimed_maintenance"
@@ -41,7 +41,11 @@ def write_maintenance(database: Database, switch: Switch) -> Row:
     with database.transaction() as session:
         if session.maybe(_CLAIM, **asdict(switch)):
             return session.one(_WRITE, is_active=switch.is_active, message=switch.message)
-        held = session.one(_CLAIMED, person=switch.person, key=switch.key)
+        return _first_answer(session, switch)
+
+
+def _first_answer(session: DatabaseSession, switch: Switch) -> Row:
+    held = session.one(_CLAIMED, person=switch.person, key=switch.key)
     if (held["is_active"], held["message"]) != (switch.is_active, switch.message):
         raise PayloadMismatch
     return held
