@@ -19,7 +19,7 @@ from wallet_runtime.plumbing.http.fields import ForeignId, Reason, in_utc
 from wallet_runtime.plumbing.http.headers import scoped_id
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime.context import Context
-from wallet_runtime.plumbing.runtime.database import Row
+from wallet_runtime.plumbing.runtime.database import Database, Row
 
 PAGE_SIZE_MAX = 500
 NUMBER_DIGITS_MAX = 20
@@ -185,17 +185,23 @@ def show_statement(context: Context, call: Call) -> Answer:
 
 
 def _page(
-    context: Context, call: Call, read: Callable[..., list[Row]]
+    context: Context, call: Call, read: Callable[[Database, store.Page], list[Row]]
 ) -> tuple[str, list[Row], str | None]:
     """Read one page by the request's query parameters.
 
     Return the provider's id, the rows, and the cursor of the next page or None.
     """
+    page = _wanted_page(call)
+    rows = read(context.database, page)
+    is_full = len(rows) == page.limit
+    return page.provider_id, rows, str(rows[-1]["sequence"]) if is_full else None
+
+
+def _wanted_page(call: Call) -> store.Page:
     provider_id = call.path["provider_id"]
     domain.provider_type(provider_id)
     limit = _number(call, "limit", PAGE_SIZE_MAX, lowest=1, highest=PAGE_SIZE_MAX)
-    rows = read(
-        context.database,
+    return store.Page(
         provider_id,
         call.brand_id,
         placed_from=_time(call, "from"),
@@ -203,7 +209,6 @@ def _page(
         cursor=_number(call, "cursor", 0, lowest=0, highest=money.MINOR_UNITS_MAX),
         limit=limit,
     )
-    return provider_id, rows, str(rows[-1]["sequence"]) if len(rows) == limit else None
 
 
 def _named_win(call: Call, asked: Win | WinReversal) -> store.NamedWin:

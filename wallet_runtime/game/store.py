@@ -102,73 +102,34 @@ def _names(win: NamedWin) -> dict[str, object]:
     return {name: value for name, value in asdict(win).items() if name != "canary_token"}
 
 
-def read_statement(
-    database: Database,
-    provider_id: str,
-    brand_id: UUID | None,
-    *,
-    placed_from: datetime,
-    placed_to: datetime,
-    cursor: int,
-    limit: int,
-) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class Page:
+    """At most `limit` rows of a provider in [placed_from, placed_to), after the row `cursor`.
+
+    A `brand_id` of None means all brands.
+    """
+
+    provider_id: str
+    brand_id: UUID | None
+    placed_from: datetime
+    placed_to: datetime
+    cursor: int
+    limit: int
+
+
+def read_statement(database: Database, page: Page) -> list[Row]:
     """Return one page of a provider's bets, oldest first."""
-    return _read_page(
-        _STATEMENT,
-        database,
-        provider_id,
-        brand_id,
-        placed_from=placed_from,
-        placed_to=placed_to,
-        cursor=cursor,
-        limit=limit,
-    )
+    return _read_page(_STATEMENT, database, page)
 
 
-def read_wins(
-    database: Database,
-    provider_id: str,
-    brand_id: UUID | None,
-    *,
-    placed_from: datetime,
-    placed_to: datetime,
-    cursor: int,
-    limit: int,
-) -> list[Row]:
+def read_wins(database: Database, page: Page) -> list[Row]:
     """Return one page of a provider's wins, oldest first."""
-    return _read_page(
-        _WINS,
-        database,
-        provider_id,
-        brand_id,
-        placed_from=placed_from,
-        placed_to=placed_to,
-        cursor=cursor,
-        limit=limit,
-    )
+    return _read_page(_WINS, database, page)
 
 
-def _read_page(  # noqa: PLR0913
-    name: str,
-    database: Database,
-    provider_id: str,
-    brand_id: UUID | None,
-    *,
-    placed_from: datetime,
-    placed_to: datetime,
-    cursor: int,
-    limit: int,
-) -> list[Row]:
+def _read_page(name: str, database: Database, page: Page) -> list[Row]:
     with database.session() as session:
-        return session.all(
-            name,
-            provider_id=provider_id,
-            brand_id=brand_id,
-            placed_from=placed_from,
-            placed_to=placed_to,
-            cursor=cursor,
-            limit=limit,
-        )
+        return session.all(name, **asdict(page))
 
 
 def _named(callback: Callback) -> dict[str, object]:
