@@ -97,15 +97,7 @@ def register(context: Context, call: Call) -> Answer:
     brand_id, request_id = agreed_brand(call.brand(), wanted.brand_id), call.command_id()
     _confirm_currency(wanted.currency)
     player_id = choose_player_id(brand_id, wanted.player_id, request_id)
-    player = store.create(
-        context.database,
-        brand_id,
-        player_id,
-        currency=wanted.currency,
-        canary=wanted.canary,
-        fence_token=call.fence_token,
-    )
-    confirm_same(player, wanted.currency, wanted.canary)
+    _create(context, call, player_id)
     body = {"player_id": player_id, "currency": wanted.currency, "canary": wanted.canary}
     _post(context, call, "/internal/wallet/v2/players", body)
     session = _session(context, brand_id, player_id)
@@ -249,6 +241,19 @@ def _confirm_player(context: Context, call: Call) -> UUID:
 
 def _post(context: Context, call: Call, path: str, body: object) -> Answer:
     return ServiceClient(context).forward(call, WALLET_SERVICE, "POST", path, body)
+
+
+def _create(context: Context, call: Call, player_id: UUID) -> None:
+    wanted: NewPlayer = call.body
+    player = store.create(
+        context.database,
+        call.brand(),
+        player_id,
+        currency=wanted.currency,
+        canary=wanted.canary,
+        fence_token=call.fence_token,
+    )
+    confirm_same(player, wanted.currency, wanted.canary)
 
 
 def _confirm_currency(currency: str) -> None:

@@ -267,11 +267,7 @@ class _Endpoint:
         self._is_fenced = named in FENCED_ROUTES
         self._stands_under_seal = route.method != "GET" and named not in sealed.PASSING_ROUTES
         self._passes_fenced = named in sealed.PASSING_FENCED_ROUTES
-        self._needs_name = (
-            route.method != "GET"
-            and route.access is not auth.public
-            and named not in KEYLESS_ROUTES
-        )
+        self._needs_name = _is_write(route) and named not in KEYLESS_ROUTES
         self._context = context
         self._threads = threads
 
@@ -371,6 +367,10 @@ class _Endpoint:
     def _confirm_pass(self, call: Call) -> None:
         player_id = call.player_id or getattr(call.body, "player_id", None)
         seal.confirm_pass(self._context.database, call.canary_token, call.brand_id, player_id)
+
+
+def _is_write(route: Route) -> bool:
+    return route.method != "GET" and route.access is not auth.public
 
 
 def _sent(headers: Headers, name: str, missing: type[ApiError]) -> str:

@@ -108,14 +108,20 @@ def provider(settings: Settings, attempt: Attempt) -> Identity:
     clock by at most 300 s.
     """
     name = _header(attempt.headers, PROVIDER_HEADER)
-    known = name in settings.provider_secrets
-    given = _PROVIDER_SIGNATURE.fullmatch(_header(attempt.headers, PROVIDER_SIGNATURE_HEADER))
-    if given is None or abs(time.time() - int(given[1])) > PROVIDER_SIGNATURE_SECONDS:
-        raise Unauthorized
-    expected = sign(settings.provider_secrets.get(name, _NOBODY), _provider_text(attempt, given[1]))
-    if not hmac.compare_digest(expected.encode(), given[2].encode()) or not known:
+    timestamp, signature = _fresh_signature(attempt.headers)
+    secret = settings.provider_secrets.get(name, _NOBODY)
+    expected = sign(secret, _provider_text(attempt, timestamp))
+    if not hmac.compare_digest(expected.encode(), signature.encode()) or secret is _NOBODY:
         raise Unauthorized
     return Identity(name)
+
+
+def _fresh_signature(headers: Headers) -> tuple[str, str]:
+    """Return the timestamp and the hex digest of a provider's signature."""
+    given = _PROVIDER_SIGNATURE.fullmatch(_header(headers, PROVIDER_SIGNATURE_HEADER))
+    if given is None or abs(time.time() - int(given[1])) > PROVIDER_SIGNATURE_SECONDS:
+        raise Unauthorized
+    return given[1], given[2]
 
 
 def player(settings: Settings, attempt: Attempt) -> Identity:
@@ -154,14 +160,17 @@ def read_session(key: SecretBytes, token: str, now: float) -> Identity:
     Raises `Unauthorized` (401) for a forged, malformed or expired token.
     """
     claim, _, signature = token.rpartition(".")
-    if not hmac.compare_digest(
-        sign(key, claim.encode("utf-8", "replace")).encode(), signature.encode("utf-8", "replace")
-    ):
+    if not _is_signed(key, claim, signature):
         raise Unauthorized
     brand, player_id, expires_at = claim.split(".")
     if now >= int(expires_at):
         raise Unauthorized
     return Identity("player", parse_uuid(brand), parse_uuid(player_id))
+
+
+def _is_signed(key: SecretBytes, claim: str, signature: str) -> bool:
+    expected = sign(key, claim.encode("utf-8", "replace"))
+    return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
 
 
 def _provider_text(attempt: Attempt, timestamp: str) -> bytes:

@@ -116,8 +116,7 @@ class DeadLetterDesk:
             seal.hold(session)
             self._dead_letters.confirm_discard(session, number, person)
             letter = self._find(session, number)
-        if letter["discard_confirmed_by"] is None:
-            _refuse_unconfirmable(letter)
+        _refuse_unconfirmable(letter)
         return Answer(200, _discard(letter))
 
     def _find(self, session: DatabaseSession, number: int) -> Row:
@@ -129,9 +128,13 @@ class DeadLetterDesk:
 
 def _number(call: Call) -> int:
     number = call.path["dead_letter_id"]
-    if not (number.isascii() and number.isdigit() and len(number) < ID_DIGITS):
-        raise NotFound(f"no dead letter has the number {number[:40]!r}")
-    return int(number)
+    if _is_id(number):
+        return int(number)
+    raise NotFound(f"no dead letter has the number {number[:40]!r}")
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < ID_DIGITS
 
 
 def _asker(call: Call) -> Person:
@@ -170,6 +173,8 @@ def _refuse_other_request(letter: Row, asker: Person, reason: str) -> None:
 
 
 def _refuse_unconfirmable(letter: Row) -> None:
+    if letter["discard_confirmed_by"] is not None:
+        return
     _refuse_undiscardable(letter)
     if letter["discard_requested_by"] is None:
         raise DiscardNotRequested

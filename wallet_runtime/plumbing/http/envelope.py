@@ -44,6 +44,11 @@ class Envelope:
         started = time.perf_counter()
         scope["headers_read"] = Headers(scope["headers"])
         scope["request_id"] = _request_id(scope["headers_read"])
+        status = await self._answer(scope, receive, send)
+        _measure(scope, status, time.perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Run the inner application, or send the answer for its error; return the status."""
         seen: list[int] = []
 
         async def watch(message: Message) -> None:
@@ -60,7 +65,7 @@ class Envelope:
             _log_unexpected(scope, error)
             if not seen:
                 await _send_error(scope, watch, ApiError(INTERNAL_MESSAGE))
-        _measure(scope, seen[0] if seen else 500, time.perf_counter() - started)
+        return seen[0] if seen else 500
 
 
 def _log_unexpected(scope: Scope, error: Exception) -> None:

@@ -134,13 +134,18 @@ class BoundedProtocol(HttpToolsProtocol):
         )
 
     def _refuse(self, status: int, code: str, message: str) -> None:
-        body = msgspec.json.encode(
-            {"status": status, "code": code, "message": message, "request_id": None, "details": {}}
-        )
-        head = (
-            f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
         if not self.transport.is_closing():
-            self.transport.write(head.encode() + body)
+            self.transport.write(_closing_answer(status, code, message))
             self.transport.close()
+
+
+def _closing_answer(status: int, code: str, message: str) -> bytes:
+    """Return a whole HTTP answer that closes the connection."""
+    body = msgspec.json.encode(
+        {"status": status, "code": code, "message": message, "request_id": None, "details": {}}
+    )
+    head = (
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body

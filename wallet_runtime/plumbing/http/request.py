@@ -19,6 +19,7 @@ from wallet_runtime.plumbing.http.headers import Headers
 
 BODY_SECONDS_MAX = 10.0
 DOT_PARTS = (".", "..")
+QUERY_PARAMETERS_MAX = 32
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
@@ -64,19 +65,23 @@ def path_of(scope: Scope) -> dict[str, str]:
 
 def query_of(scope: Scope) -> dict[str, str]:
     """Return the query parameters; raise `Invalid` (422) for a repeated name, NUL or non-UTF-8."""
-    try:
-        pairs = parse_qsl(
-            scope["query_string"].decode("ascii"),
-            keep_blank_values=True,
-            max_num_fields=32,
-            errors="strict",
-        )
-    except ValueError:
-        raise Invalid("the query string is not valid") from None
+    pairs = _parse_query(scope["query_string"])
     values = dict(pairs)
     if len(values) != len(pairs) or any("\0" in value for value in values.values()):
         raise Invalid("a query parameter was sent more than once, or holds a NUL character")
     return values
+
+
+def _parse_query(text: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            text.decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=QUERY_PARAMETERS_MAX,
+            errors="strict",
+        )
+    except ValueError:
+        raise Invalid("the query string is not valid") from None
 
 
 def brand_of(headers: Headers, identity: Identity) -> UUID | None:

@@ -14,6 +14,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from wallet_runtime.plumbing.http.app import Service, build_app
 from wallet_runtime.plumbing.http.protocol import BoundedProtocol
@@ -52,22 +53,7 @@ class _Process:
         self.loops: tuple[Loop, ...] = service.loops(self.context)
         self.health = Health(self.context, service.checks, self.loops)
         metrics.describe_process(settings, self.loops)
-        self.server = _Server(
-            uvicorn.Config(
-                build_app(service, self.context, self.health),
-                loop="uvloop",
-                http=BoundedProtocol,
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                server_header=False,
-                proxy_headers=False,
-                backlog=BACKLOG,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=REQUESTS_END_SECONDS_MAX,
-            )
-        )
+        self.server = _Server(_configuration(build_app(service, self.context, self.health)))
 
     def start(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,6 +82,23 @@ class _Process:
         self.context.control.stop()
         self.context.close()
         return ended
+
+
+def _configuration(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=REQUESTS_END_SECONDS_MAX,
+    )
 
 
 def run(service: Service, settings: Settings) -> int:

@@ -81,7 +81,7 @@ class ServiceClient:
         if call.person is not None:
             act = persons.act_of(call.brand_id, method, path, sent_id, content)
             headers |= self._signature(process, call.person, act)
-        answer = self._send(process, method, path, content=content, headers=headers, query=None)
+        answer = self._send(process, method, path, content=content, headers=headers)
         if answer.status_code < _FIRST_ERROR_STATUS:
             return Answer(answer.status_code, answer.content)
         raise _passed_through(answer, _decode(answer, process), process)
@@ -115,7 +115,7 @@ class ServiceClient:
         *,
         content: bytes | None,
         headers: dict[str, str],
-        query: Mapping[str, str] | None,
+        query: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         """Send a call, and retry once after a connection error.
 

@@ -168,15 +168,20 @@ class ControlLink:
             self._notified = True
         row = session.one("control_read_freeze")
         seen = Freeze(row["level"], row["epoch"])
+        changed = self._acknowledge(seen)
+        if changed or self._answered_at - self._written_at >= HEARTBEAT_SECONDS:
+            self._write(session, seen)
+            self._written_at = self._answered_at
+            self._read_copies(session)
+
+    def _acknowledge(self, seen: Freeze) -> bool:
+        """Obey the level that was just read; return True if it has changed."""
         changed = seen != self._freeze
         self._freeze = seen
-        now = self._answered_at = time.monotonic()
+        self._answered_at = time.monotonic()
         if changed:
             log.info("freeze level acknowledged", level=seen.level, epoch=seen.epoch)
-        if changed or now - self._written_at >= HEARTBEAT_SECONDS:
-            self._write(session, seen)
-            self._written_at = now
-            self._read_copies(session)
+        return changed
 
     def _read_copies(self, session: DatabaseSession) -> None:
         if self._watching:

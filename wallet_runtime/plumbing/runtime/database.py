@@ -80,18 +80,14 @@ class DatabaseSession:
         """Run a statement and return its only row; another number of rows is a bug."""
         rows = self.all(query_name, **values)
         if len(rows) != 1:
-            raise AssertionError(
-                f"query {query_name} returned {len(rows)} rows where exactly one was promised"
-            )
+            raise _broken_promise(query_name, len(rows), "exactly one")
         return rows[0]
 
     def maybe(self, query_name: str, /, **values: object) -> Row | None:
         """Run a statement and return its row, or None; more than one row is a bug."""
         rows = self.all(query_name, **values)
         if len(rows) > 1:
-            raise AssertionError(
-                f"query {query_name} returned {len(rows)} rows where at most one was promised"
-            )
+            raise _broken_promise(query_name, len(rows), "at most one")
         return rows[0] if rows else None
 
     def all(self, query_name: str, /, **values: object) -> list[Row]:
@@ -109,6 +105,10 @@ class DatabaseSession:
             return self._connection.execute(query(query_name).encode(), values)
         except psycopg.Error as error:
             raise _translate(error, self._name) from error
+
+
+def _broken_promise(query_name: str, count: int, promised: str) -> AssertionError:
+    return AssertionError(f"query {query_name} returned {count} rows where {promised} was promised")
 
 
 class Database:
@@ -256,10 +256,7 @@ def translated(name: str) -> Iterator[None]:
 
 def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
     if isinstance(error, PoolTimeout | TooManyRequests):
-        return ServiceBusy(
-            f"database {name} gave no connection in {POOL_TIMEOUT_SECONDS:g} s; "
-            "repeat the request later"
-        )
+        return _no_connection(name)
     state = error.sqlstate
     if state in BUSY_STATES:
         return _busy(error, name)
@@ -270,6 +267,13 @@ def _translate(error: psycopg.Error, name: str) -> ApiError | DatabaseError:
     if (state or "").startswith(_SPENT_CLASSES):
         return Unavailable(f"database {name} is out of resources ({state}); {REPEAT}")
     return DatabaseError(error)
+
+
+def _no_connection(name: str) -> ServiceBusy:
+    return ServiceBusy(
+        f"database {name} gave no connection in {POOL_TIMEOUT_SECONDS:g} s; "
+        "repeat the request later"
+    )
 
 
 def _busy(error: psycopg.Error, name: str) -> ServiceBusy:
