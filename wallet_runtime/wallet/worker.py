@@ -33,11 +33,13 @@ def retention_of(database: Database, streams: Streams, hours: RetentionHours) ->
         ExpiringRows("wallet_prune_outbox", hours.outbox),
         ExpiringRows("wallet_prune_idempotency", hours.idempotency),
     )
-    groups = tuple(WALLET_CONSUMERS.values())
-    entries = tuple(
-        ExpiringEntries(wallet_stream(number), groups, hours.stream) for number in range(PARTITIONS)
-    )
+    entries = tuple(_entries_of(number, hours) for number in range(PARTITIONS))
     return Retention(database, streams, rows, entries)
+
+
+def _entries_of(partition: int, hours: RetentionHours) -> ExpiringEntries:
+    groups = tuple(WALLET_CONSUMERS.values())
+    return ExpiringEntries(wallet_stream(partition), groups, hours.stream)
 
 
 def delivery_of(database: Database, streams: Streams) -> Delivery:

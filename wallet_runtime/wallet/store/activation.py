@@ -97,15 +97,21 @@ def _activate_once(
         if _is_active(gate, wanted):
             fence.hold(session, wanted.fence_token)
             return {"changed": False, "activation_no": gate["activation_no"], **pair_of(gate)}
-        _refuse_other_start(gate, wanted)
-        _refuse_violations(violations(session, gate, wanted, keep=True))
-        activation = _switch(session, gate, wanted)
-        return {
-            "changed": True,
-            **activation,
-            **_pair_wanted(wanted),
-            "from_topology_code": gate["topology_code"],
-        }
+        return _validate_and_switch(session, gate, wanted)
+
+
+def _validate_and_switch(
+    session: DatabaseSession, gate: Row, wanted: ActivationRequest
+) -> dict[str, Any]:
+    _refuse_other_start(gate, wanted)
+    _refuse_violations(violations(session, gate, wanted, keep=True))
+    activation = _switch(session, gate, wanted)
+    return {
+        "changed": True,
+        **activation,
+        **_pair_wanted(wanted),
+        "from_topology_code": gate["topology_code"],
+    }
 
 
 def _first_answer(session: DatabaseSession, wanted: ActivationRequest) -> Row | None:
@@ -168,11 +174,7 @@ def _switch(session: DatabaseSession, gate: Row, wanted: ActivationRequest) -> R
 
     Raises `ServiceBusy` if the validation is outdated.
     """
-    sealed = gate["freeze_level"] == SEALED
-    session.run(
-        "wallet_bound_activation",
-        milliseconds=str(SEALED_SWITCH_MILLISECONDS if sealed else SWITCH_MILLISECONDS),
-    )
+    session.run("wallet_bound_activation", milliseconds=str(_milliseconds(gate)))
     try:
         return session.one(
             "wallet_switch_active",
@@ -189,6 +191,10 @@ def _switch(session: DatabaseSession, gate: Row, wanted: ActivationRequest) -> R
             "another activation, or money, came in between;"
             " repeat the request under the same request id"
         ) from error
+
+
+def _milliseconds(gate: Row) -> int:
+    return SEALED_SWITCH_MILLISECONDS if gate["freeze_level"] == SEALED else SWITCH_MILLISECONDS
 
 
 def _is_active(gate: Row, wanted: ActivationRequest) -> bool:

@@ -49,19 +49,21 @@ def create(database: Database, request: Request, campaign: NewCampaign) -> None:
     sealed, `PayloadMismatch` (409) if the request id was used with another payload, and
     `AnswerPruned` (409) if its answer is no longer stored.
     """
-    record = _record(request, campaign)
     try:
         with database.session() as session:
-            row = session.one(_CREATE, campaign=encoded(record))
+            row = session.one(_CREATE, campaign=encoded(_record(request, campaign)))
     except DatabaseError as error:
         raise refusal(error.sqlstate, error.message) from error
     outcome = read_outcome(row["outcome"])
     confirm_done(outcome)
     if outcome.outcome == TAKEN:
-        raise CampaignExists(
-            f"this brand has a campaign {campaign.campaign_code};"
-            " a code is used once, nothing was changed"
-        )
+        raise _exists(campaign.campaign_code)
+
+
+def _exists(code: str) -> CampaignExists:
+    return CampaignExists(
+        f"this brand has a campaign {code}; a code is used once, nothing was changed"
+    )
 
 
 def _record(request: Request, campaign: NewCampaign) -> CampaignRecord:

@@ -78,10 +78,7 @@ class Documents:
         stored = {row["version"]: row["document"] for row in rows}
         for version in (old, new):
             if version not in stored:
-                versions = ", ".join(map(str, sorted(stored)))
-                raise DocumentNotFound(
-                    f"{kind} {name} has no version {version}; stored are {versions}"
-                )
+                raise _no_version(f"{kind} {name}", version, sorted(stored))
         return list(differences(stored[old], stored[new]))
 
     def active_policies(self) -> list[Row]:
@@ -178,15 +175,7 @@ class Documents:
         if row is None:
             raise DocumentNotFound(f"policy {policy_key} version {version} is not stored")
         if _topology_of(row) != _topology_of(gate):
-            message = (
-                f"policy {policy_key} version {version} is for {_topology_of(row)};"
-                f" active is {_topology_of(gate)}."
-                " Activate the topology with its policy instead (A7-11)."
-            )
-            raise PolicyForOtherTopology(
-                message,
-                details={**broken("A7-11", "policy.topology", message), "active": pair_of(gate)},
-            )
+            raise _for_other_topology(row, gate)
 
     def activate(
         self, wanted: ActivationRequest, policy_document: dict[str, Any] | None = None
@@ -204,3 +193,20 @@ class Documents:
 
 def _topology_of(row: Row) -> str:
     return f"{row['topology_code']} version {row['topology_version']}"
+
+
+def _for_other_topology(policy: Row, gate: Row) -> PolicyForOtherTopology:
+    message = (
+        f"policy {policy['policy_key']} version {policy['version']} is for"
+        f" {_topology_of(policy)}; active is {_topology_of(gate)}."
+        " Activate the topology with its policy instead (A7-11)."
+    )
+    return PolicyForOtherTopology(
+        message, details={**broken("A7-11", "policy.topology", message), "active": pair_of(gate)}
+    )
+
+
+def _no_version(name: str, version: int, stored: list[int]) -> DocumentNotFound:
+    return DocumentNotFound(
+        f"{name} has no version {version}; stored are {', '.join(map(str, stored))}"
+    )

@@ -59,12 +59,16 @@ def once(session: DatabaseSession, asked: Asked | None, save: Callable[[], Row])
     if asked is None:
         return save()
     named = {"caller": asked.caller, "path": asked.path, "request_id": asked.request_id}
-    payload = sha256(msgspec.json.encode(asked.document, order="deterministic")).digest()
+    payload = _digest(asked.document)
     if session.maybe(_CLAIM, **named, payload_sha256=payload) is None:
         return _first_answer(session, named, payload)
     saved = save()
     session.run(_KEEP, **named, answer=json(saved))
     return saved
+
+
+def _digest(document: object) -> bytes:
+    return sha256(msgspec.json.encode(document, order="deterministic")).digest()
 
 
 def _first_answer(session: DatabaseSession, named: dict[str, str], payload: bytes) -> Row:

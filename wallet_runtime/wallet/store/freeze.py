@@ -49,13 +49,17 @@ class FreezeGuard:
         patience = patience_ms(self._tries)
         self._tries += 1
         try:
-            session.one("wallet_raise_freeze", level=wanted.level, epoch=wanted.epoch)
-            session.one("wallet_settle_freeze", epoch=wanted.epoch, patience_ms=patience)
+            _raise_and_settle(session, wanted, patience)
         except ServiceBusy:
             log.warning("a freeze is held up by a lock", level=wanted.level, tries=self._tries)
             return
         self._tries = 0
         log.info("a freeze was finished", level=wanted.level, epoch=wanted.epoch)
+
+
+def _raise_and_settle(session: DatabaseSession, wanted: Wanted, patience: int) -> None:
+    session.one("wallet_raise_freeze", level=wanted.level, epoch=wanted.epoch)
+    session.one("wallet_settle_freeze", epoch=wanted.epoch, patience_ms=patience)
 
 
 def _read(session: DatabaseSession) -> Fence:

@@ -269,19 +269,20 @@ class Money:
 
     def owner_of_transaction(self, brand_id: UUID, transaction_id: UUID) -> UUID | None:
         """Return the player of a cash transaction of this brand, or None if it does not exist."""
-        with self.database.session() as session:
-            row = session.maybe(
-                "wallet_player_of_transaction", brand_id=brand_id, transaction_id=transaction_id
-            )
-            return None if row is None else UUID(str(row["player_id"]))
+        return self._owner(
+            "wallet_player_of_transaction", brand_id=brand_id, transaction_id=transaction_id
+        )
 
     def owner_of_adjustment(self, brand_id: UUID, adjustment_id: UUID) -> UUID | None:
         """Return the player of an adjustment of this brand, or None if it does not exist."""
+        return self._owner(
+            "wallet_player_of_adjustment", brand_id=brand_id, adjustment_id=adjustment_id
+        )
+
+    def _owner(self, query_name: str, **ids: UUID) -> UUID | None:
         with self.database.session() as session:
-            row = session.maybe(
-                "wallet_player_of_adjustment", brand_id=brand_id, adjustment_id=adjustment_id
-            )
-            return None if row is None else UUID(str(row["player_id"]))
+            row = session.maybe(query_name, **ids)
+        return None if row is None else UUID(str(row["player_id"]))
 
     def decide(self, session: DatabaseSession, state: State, decide: Decide) -> Decision:
         """Decide a command by its rule, with the pair that was active when `state` was read."""

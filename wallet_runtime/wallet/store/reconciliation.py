@@ -14,7 +14,7 @@ the older ones. The other modes compare all records (ADR 18).
 """
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import structlog
 from prometheus_client import Gauge
@@ -53,6 +53,14 @@ class NoCycleYet(NotFound):
     code = "NO_RECONCILIATION_YET"
 
 
+class Findings(NamedTuple):
+    """The number of differences that a comparison found, a sample, and the ledger rows read."""
+
+    total: int
+    samples: list[Row]
+    walked: int = 0
+
+
 class Reconciliation:
     """Runs reconciliation cycles on one database.
 
@@ -77,20 +85,21 @@ class Reconciliation:
         with self._database.transaction() as session:
             session.run("reconciliation_snapshot")
             session.run("reconciliation_lock")
-            altered, records = _compare_records(session, mode)
-            total, drift, walked = _walk(session, mode)
-            sums = _compare_sums(session, mode)
-            breaks = session.all("reconcile_conservation_breaks", limit=SAMPLES_MAX)
+            records = _compare_records(session, mode)
+            ledger = _walk(session, mode)
+            drifts = (ledger, records, _compare_sums(session, mode), seals)
+            breaks = _findings(session.all("reconcile_conservation_breaks", limit=SAMPLES_MAX))
             cycle = session.one(
                 "reconciliation_record",
                 started_at=started_at,
                 mode=mode,
-                drift_buckets=total + altered + _total(sums) + len(seals),
-                conservation_breaks=_total(breaks),
-                samples=json(drift + records + sums + seals[:SAMPLES_MAX] + breaks),
+                drift_buckets=sum(found.total for found in drifts),
+                conservation_breaks=breaks.total,
+                samples=json([row for found in (*drifts, breaks) for row in found.samples]),
                 forced_by=forced_by,
             )
-        _tell(cycle, walked)
+        WALKED.set(ledger.walked)
+        _tell(cycle)
         return cycle
 
     def last(self) -> Row:
@@ -137,21 +146,21 @@ class Reconciliation:
                 self._anchors.keep(session.one("reconciliation_seal", partition=month))
         return months
 
-    def _check_seals(self, *, every: bool) -> list[Row]:
+    def _check_seals(self, *, every: bool) -> Findings:
         """Compare all seals with their anchors, and sealed months with their rows.
 
         The rows of every month are compared if `every` is true. Otherwise only the month whose
         last comparison is the oldest is compared.
         """
         if self._anchors is None:
-            return []
+            return Findings(0, [])
         anchored = self._anchors.all()
         with self._database.session() as session:
             seals = {row["partition"]: row for row in session.all("reconciliation_seals")}
             found = _off_anchor(seals, anchored)
             for month in list(seals)[: None if every else 1]:
                 found += _compare_month(session, month, seals[month])
-        return found
+        return Findings(len(found), found[:SAMPLES_MAX])
 
 
 def _compare_month(session: DatabaseSession, month: str, seal: Row) -> list[Row]:
@@ -163,42 +172,43 @@ def _compare_month(session: DatabaseSession, month: str, seal: Row) -> list[Row]
     return [_seal_fault(month, seal, now, "rows of a sealed month were changed, added or removed")]
 
 
-def _walk(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row], int]:
-    """Compare accounts with their ledger rows.
-
-    Return the number of differing accounts, a sample of them, and the number of rows read.
-    """
+def _walk(session: DatabaseSession, mode: Mode) -> Findings:
+    """Compare accounts with their ledger rows."""
     rows = session.all("reconciliation_walk", mode=mode, limit=SAMPLES_MAX)
     total, walked = int(rows[0]["drift_total"]), int(rows[0]["walked_total"])
-    return total, [_drift(row) | {"total": total} for row in rows if row["account"]], walked
+    samples = [_drift(row) | {"total": total} for row in rows if row["account"]]
+    return Findings(total, samples, walked)
 
 
 def _drift(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in WALK_TOTALS}
 
 
-def _compare_records(session: DatabaseSession, mode: Mode) -> tuple[int, list[Row]]:
-    """Run each comparison of records and set its gauge.
-
-    Return the number of differing records, and a sample of each comparison.
-    """
-    total, shown = 0, list[Row]()
-    for name in [str(row["name"]) for row in session.all("reconciliation_comparisons")]:
-        found = session.all("reconciliation_records", mode=mode, comparison=name, limit=SAMPLES_MAX)
-        ALTERED.labels(name).set(_total(found))
-        total += _total(found)
-        shown += found
-    return total, shown
+def _compare_records(session: DatabaseSession, mode: Mode) -> Findings:
+    """Run each comparison of records; the sample has rows of each comparison."""
+    names = [str(row["name"]) for row in session.all("reconciliation_comparisons")]
+    found = [_compare_kind(session, mode, name) for name in names]
+    return Findings(
+        sum(each.total for each in found), [row for each in found for row in each.samples]
+    )
 
 
-def _compare_sums(session: DatabaseSession, mode: Mode) -> list[Row]:
+def _compare_kind(session: DatabaseSession, mode: Mode, name: str) -> Findings:
+    found = _findings(
+        session.all("reconciliation_records", mode=mode, comparison=name, limit=SAMPLES_MAX)
+    )
+    ALTERED.labels(name).set(found.total)
+    return found
+
+
+def _compare_sums(session: DatabaseSession, mode: Mode) -> Findings:
     """Compare running sums with all entries of the counter-accounts, if it is the cycle's turn.
 
     That is so in mode `hashes`, and in the last cycle of a rotation through all players.
     """
     if mode == "hashes" or (mode == "rotation" and _round_ended(session)):
-        return session.all("reconciliation_counter_drift", limit=SAMPLES_MAX)
-    return []
+        return _findings(session.all("reconciliation_counter_drift", limit=SAMPLES_MAX))
+    return Findings(0, [])
 
 
 def _round_ended(session: DatabaseSession) -> bool:
@@ -211,11 +221,9 @@ def _off_anchor(seals: dict[str, Row], anchored: dict[str, list[Anchor]]) -> lis
     for place, anchors in anchored.items():
         for anchor in anchors:
             found += _compare_anchor(anchor, seals.get(anchor.partition), place)
-        missing = seals.keys() - {anchor.partition for anchor in anchors}
-        found += [
-            _seal_fault(month, None, seals[month], f"the seal has no anchor in {place}")
-            for month in sorted(missing)
-        ]
+        for month in sorted(seals.keys() - {anchor.partition for anchor in anchors}):
+            reason = f"the seal has no anchor in {place}"
+            found.append(_seal_fault(month, None, seals[month], reason))
     return found
 
 
@@ -247,10 +255,9 @@ def _seal_shown(seal: Row | None) -> str | None:
     return None if seal is None else f"{seal['row_count']} rows {seal['digest']}"
 
 
-def _tell(cycle: Row, walked: int) -> None:
+def _tell(cycle: Row) -> None:
     DRIFT.set(cycle["drift_buckets"])
     BREAKS.set(cycle["conservation_breaks"])
-    WALKED.set(walked)
     if cycle["drift_buckets"] or cycle["conservation_breaks"]:
         log.error(
             "reconciliation found drift",
@@ -259,5 +266,6 @@ def _tell(cycle: Row, walked: int) -> None:
         )
 
 
-def _total(rows: list[Row]) -> int:
-    return int(rows[0]["total"]) if rows else 0
+def _findings(rows: list[Row]) -> Findings:
+    """Take the rows of a query whose column `total` counts beyond the sample."""
+    return Findings(int(rows[0]["total"]) if rows else 0, rows)

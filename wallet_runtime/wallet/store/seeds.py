@@ -39,8 +39,7 @@ def seed(database: Database, code: str, saved_by: str, fence_token: int | None =
 
 
 def _save(session: DatabaseSession, name: str, saved_by: str) -> list[Row]:
-    file = resources.files("wallet_runtime.wallet").joinpath("seeds", name)
-    pair = msgspec.json.decode(file.read_bytes())
+    pair = _read_seed(name)
     topology, policy = read_topology(pair["topology"]), read_policy(pair["policy"])
     saved: list[Row] = []
     if not _is_topology_kept(session, topology):
@@ -48,6 +47,12 @@ def _save(session: DatabaseSession, name: str, saved_by: str) -> list[Row]:
     if not _is_policy_kept(session, policy):
         saved.append(save_policy(session, policy.policy_key, pair["policy"], saved_by))
     return saved
+
+
+def _read_seed(name: str) -> Row:
+    file = resources.files("wallet_runtime.wallet").joinpath("seeds", name)
+    pair: Row = msgspec.json.decode(file.read_bytes())
+    return pair
 
 
 def _is_topology_kept(session: DatabaseSession, topology: Topology) -> bool:
