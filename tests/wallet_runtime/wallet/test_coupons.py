@@ -18,7 +18,7 @@ from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash, coupons, rolling
 from wallet_runtime.wallet.domain.state import Scope
 from wallet_runtime.wallet.store.documents import Documents
-from wallet_runtime.wallet.store.money import InvariantRefused
+from wallet_runtime.wallet.store.refusals import InvariantRefused
 
 SPORTS = Scope("sports")
 CONSERVATION = "SELECT difference FROM wallet.conservation"

@@ -12,7 +12,7 @@ from wallet_runtime.wallet.domain import bets, bonus, cash, locks, rolling, tran
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.snapshot import snapshot
 from wallet_runtime.wallet.domain.state import Request
-from wallet_runtime.wallet.store.money import InvariantRefused
+from wallet_runtime.wallet.store.refusals import InvariantRefused
 
 SPORTS = "RUBY_SPLIT_V1/SPORTS_NORMAL"
 LOCKED = """

@@ -20,8 +20,9 @@ from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
 from wallet_runtime.wallet.domain import bets, cash, rolling
 from wallet_runtime.wallet.store.activation import ActivationRequest, ActivePairMoved, RequestReused
 from wallet_runtime.wallet.store.documents import Documents
-from wallet_runtime.wallet.store.money import BalanceLimit, InFlight, InvariantRefused, money_of
+from wallet_runtime.wallet.store.money import InFlight, money_of
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
+from wallet_runtime.wallet.store.refusals import BalanceLimit, InvariantRefused
 
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")
 BET = {"provider_id": "mocksports", "bet_id": "b1"}

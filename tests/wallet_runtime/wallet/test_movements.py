@@ -27,8 +27,8 @@ from tests.wallet_runtime.wallet.movements import (
 from wallet_runtime.wallet.domain import adjustments, cash, points, rolling, transfers
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.records import BetClosed, Leg
-from wallet_runtime.wallet.store.money import InvariantRefused
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
+from wallet_runtime.wallet.store.refusals import InvariantRefused
 
 # --- transfers
 

@@ -22,8 +22,9 @@ from wallet_runtime.wallet.domain.state import Gate, PairReference, Request, Sco
 from wallet_runtime.wallet.domain.state import Player as Held
 from wallet_runtime.wallet.store import player_cache
 from wallet_runtime.wallet.store.batch import perform_many
-from wallet_runtime.wallet.store.money import GUESSES, NEGATIVE_PREVENTED, Money
+from wallet_runtime.wallet.store.money import GUESSES, Money
 from wallet_runtime.wallet.store.player_cache import KEPT_SECONDS, PlayerStateCache
+from wallet_runtime.wallet.store.refusals import NEGATIVE_PREVENTED
 
 BRAND = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 DEPOSIT = cash.Deposit(10_000, "EUR", "SPORTS_NORMAL")

@@ -23,8 +23,9 @@ from tests.wallet_runtime.wallet.reconciling import MODES
 from tests.wallet_runtime.wallet.record_edits import BET, EDITS, ELSEWHERE, Edit, World
 from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import adjustments, bets, cash, rolling
-from wallet_runtime.wallet.store.money import RecordAltered, money_of
+from wallet_runtime.wallet.store.money import money_of
 from wallet_runtime.wallet.store.reconciliation import Reconciliation
+from wallet_runtime.wallet.store.refusals import RecordAltered
 
 ROUND = 24
 ALL = os.environ.get("RUBYOPS_EDITS") == "all"

@@ -11,7 +11,7 @@ from tests.wallet_runtime.wallet.conftest import Player
 from wallet_runtime.wallet.domain import bonus, points
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.state import Request
-from wallet_runtime.wallet.store.money import InvariantRefused
+from wallet_runtime.wallet.store.refusals import InvariantRefused
 
 PROMO = points.Points(50, "promo1")
 BONUS = bonus.Issue("SPORTS_BONUS", 100, "EUR", "promo1")

@@ -15,7 +15,7 @@ from wallet_runtime.wallet.domain import bets, bonus, coupons, rolling, transfer
 from wallet_runtime.wallet.domain.decision import Decision
 from wallet_runtime.wallet.domain.records import Leg
 from wallet_runtime.wallet.domain.state import ActivePair, Request, Scope, State
-from wallet_runtime.wallet.store.money import InvariantRefused
+from wallet_runtime.wallet.store.refusals import InvariantRefused
 
 OPEN = "SELECT split_part(account, '/', 2), open FROM wallet.wallet_turnover ORDER BY 1"
 

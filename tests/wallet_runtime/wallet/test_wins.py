@@ -20,7 +20,8 @@ from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain import bets, cash, wins
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store import campaigns
-from wallet_runtime.wallet.store.money import InvariantRefused, money_of
+from wallet_runtime.wallet.store.money import money_of
+from wallet_runtime.wallet.store.refusals import InvariantRefused
 
 HELD = (
     "SELECT account, balance FROM wallet.wallet_account WHERE player_id = %s AND balance <> 0"

@@ -23,6 +23,7 @@ from wallet_runtime.wallet.store import money as one
 from wallet_runtime.wallet.store.command import command_of, encoded, state_wanted
 from wallet_runtime.wallet.store.money import Decide, Money
 from wallet_runtime.wallet.store.outcomes import FAILED, Outcome, read_outcomes
+from wallet_runtime.wallet.store.refusals import refusal
 
 COMMANDS_MAX = 50
 SECONDS_MAX = 10.0
@@ -131,7 +132,7 @@ def _result(item: BatchItem, decision: Decision, outcome: Outcome) -> Result | N
         return _busy_after_retries(item, outcome.sqlstate)
     if outcome.sqlstate in BUSY_STATES:
         return _busy(outcome)
-    return one.refusal(outcome.sqlstate, outcome.message)
+    return refusal(outcome.sqlstate, outcome.message)
 
 
 def _busy_after_retries(item: BatchItem, sqlstate: str) -> ServiceBusy | None:

@@ -7,12 +7,11 @@ from msgspec import Struct
 
 from sql import query
 from wallet_runtime.plumbing.errors import Conflict
-from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.domain.wins import NewCampaign
 from wallet_runtime.wallet.store.command import encoded
-from wallet_runtime.wallet.store.money import refusal
-from wallet_runtime.wallet.store.outcomes import TAKEN, confirm_done, read_outcome
+from wallet_runtime.wallet.store.outcomes import TAKEN, write
 
 _CREATE = "wallet_create_campaign"
 query(_CREATE)
@@ -49,13 +48,7 @@ def create(database: Database, request: Request, campaign: NewCampaign) -> None:
     sealed, `PayloadMismatch` (409) if the request id was used with another payload, and
     `AnswerPruned` (409) if its answer is no longer stored.
     """
-    try:
-        with database.session() as session:
-            row = session.one(_CREATE, campaign=encoded(_record(request, campaign)))
-    except DatabaseError as error:
-        raise refusal(error.sqlstate, error.message) from error
-    outcome = read_outcome(row["outcome"])
-    confirm_done(outcome)
+    outcome = write(database, _CREATE, campaign=encoded(_record(request, campaign)))
     if outcome.outcome == TAKEN:
         raise _exists(campaign.campaign_code)
 

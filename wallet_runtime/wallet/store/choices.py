@@ -8,12 +8,11 @@ from uuid import UUID
 from msgspec import Struct
 
 from sql import query
-from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
+from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.wallet.domain.choices import Choice
 from wallet_runtime.wallet.domain.state import Request
 from wallet_runtime.wallet.store.command import encoded
-from wallet_runtime.wallet.store.money import refusal
-from wallet_runtime.wallet.store.outcomes import confirm_done, read_outcome
+from wallet_runtime.wallet.store.outcomes import write
 
 _KEEP, _READ = "wallet_choose_source", "wallet_funding_choices"
 for _name in (_KEEP, _READ):
@@ -42,12 +41,7 @@ def keep(database: Database, request: Request, choice: Choice) -> None:
     Raises `PayloadMismatch` (409) if the request id was used with another payload, and
     `AnswerPruned` (409) if its answer is no longer stored.
     """
-    try:
-        with database.session() as session:
-            row = session.one(_KEEP, choice=encoded(_record(request, choice)))
-    except DatabaseError as error:
-        raise refusal(error.sqlstate, error.message) from error
-    confirm_done(read_outcome(row["outcome"]))
+    write(database, _KEEP, choice=encoded(_record(request, choice)))
 
 
 def _record(request: Request, choice: Choice) -> ChoiceRecord:

@@ -20,9 +20,8 @@ import structlog
 from prometheus_client import Counter
 
 from wallet_runtime.contract import sqlstates
-from wallet_runtime.contract.codes import BALANCE_LIMIT, IDEMPOTENCY_IN_FLIGHT
+from wallet_runtime.contract.codes import IDEMPOTENCY_IN_FLIGHT
 from wallet_runtime.plumbing.errors import (
-    AnswerPruned,
     ApiError,
     Conflict,
     NotFound,
@@ -53,12 +52,11 @@ from wallet_runtime.wallet.store.outcomes import (
     read_outcome,
 )
 from wallet_runtime.wallet.store.player_cache import Basis, CacheEntry, PlayerStateCache
+from wallet_runtime.wallet.store.refusals import refusal
 
 ATTEMPTS_MAX = 12
 ACTIVATIONS_SECONDS_MAX = 10.0
 UNIQUE = "23505"
-NEGATIVE = "23514"
-OUT_OF_RANGE = "22003"
 CLAIM_TABLE = "wallet_idempotency"
 
 Decide = Callable[[State, ActivePair], Decision]
@@ -73,13 +71,6 @@ STALE_RETRIES = Counter(
 )
 GUESSES = Counter(
     "wallet_guesses_total", "New bets decided on what this copy knew of the player.", ["outcome"]
-)
-REFUSED_BY_DATABASE = Counter(
-    "wallet_invariant_refused_total", "Commands that the database refused.", ["sqlstate"]
-)
-NEGATIVE_PREVENTED = Counter(
-    "wallet_negative_balance_prevented_total",
-    "Commands stopped by a balance that would turn negative.",
 )
 
 
@@ -99,30 +90,6 @@ class InFlight(Conflict):
     """A request with this id is being carried out right now; ask again."""
 
     code = IDEMPOTENCY_IN_FLIGHT
-
-
-class InvariantRefused(ApiError):
-    """The database refused the command, because it would break an invariant of money.
-
-    Nothing was changed.
-    """
-
-    code = "INVARIANT_REFUSED"
-
-
-class RecordAltered(Conflict):
-    """A stored record of this command is not as the wallet left it, so nothing was done.
-
-    Reconciliation names it, and a person looks.
-    """
-
-    code = "RECORD_ALTERED"
-
-
-class BalanceLimit(Conflict):
-    """The account would hold more than the platform can count; nothing was changed."""
-
-    code = BALANCE_LIMIT
 
 
 class PairMoved(Exception):
@@ -347,31 +314,6 @@ def _apply(session: DatabaseSession, request: Request, state: State, decision: D
         raise InFlight if CLAIM_TABLE in busy.context else busy from busy
     failpoint.reach("wallet.after_commit")
     return read_outcome(row["outcome"])
-
-
-def refusal(sqlstate: str, message: str) -> ApiError:
-    """Turn an SQLSTATE of the apply statement into the error for the client.
-
-    A state that only a bug in the rules or an edited record can cause is counted and logged.
-    """
-    if sqlstate == sqlstates.ANSWER_PRUNED:
-        return AnswerPruned()
-    if sqlstate == OUT_OF_RANGE:
-        return BalanceLimit()
-    REFUSED_BY_DATABASE.labels(sqlstate).inc()
-    if sqlstate == sqlstates.RECORD_ALTERED:
-        return _altered(message)
-    if sqlstate == NEGATIVE:
-        NEGATIVE_PREVENTED.inc()
-    log.error("the database refused a decided command", sqlstate=sqlstate, reason=message)
-    return InvariantRefused(details={"sqlstate": sqlstate})
-
-
-def _altered(message: str) -> RecordAltered:
-    log.error("a stored record was changed past the wallet", reason=message)
-    return RecordAltered(
-        f"{message}; nothing was done, and the next reconciliation cycle names what differs"
-    )
 
 
 def answer(decision: Decision, outcome: Outcome) -> tuple[int, Answer]:

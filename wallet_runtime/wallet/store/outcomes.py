@@ -8,6 +8,8 @@ from typing import Literal
 from msgspec import Struct, convert
 
 from wallet_runtime.plumbing.errors import Maintenance, PayloadMismatch
+from wallet_runtime.plumbing.runtime.database import Database, DatabaseError
+from wallet_runtime.wallet.store.refusals import refusal
 
 APPLIED, FROZEN, FAILED = "applied", "frozen", "failed"
 MISMATCH, TAKEN = "mismatch", "taken"
@@ -44,3 +46,18 @@ def confirm_done(outcome: Outcome) -> None:
         raise Maintenance(details={"freeze_level": outcome.level}, retry_after=FROZEN_RETRY_SECONDS)
     if outcome.outcome == MISMATCH:
         raise PayloadMismatch
+
+
+def write(database: Database, query_name: str, **values: str) -> Outcome:
+    """Run one statement that writes and returns an outcome.
+
+    Raises as `confirm_done` and `refusals.refusal` say.
+    """
+    try:
+        with database.session() as session:
+            row = session.one(query_name, **values)
+    except DatabaseError as error:
+        raise refusal(error.sqlstate, error.message) from error
+    outcome = read_outcome(row["outcome"])
+    confirm_done(outcome)
+    return outcome
