@@ -326,11 +326,13 @@ class _Endpoint:
         Requests with a canary token pass, and some routes pass with a fencing token. The database
         checks both tokens later, in the transaction of the write.
         """
-        level = self._context.control.freeze.level
-        if not self._stands_under_seal or level != SEALED or canary_token is not None:
+        if not self._stands_under_seal or self._context.control.freeze.level != SEALED:
             return
-        if fence_token is None or not self._passes_fenced:
-            raise Maintenance(details={"freeze_level": level}, retry_after=SEALED_RETRY_SECONDS)
+        if not self._may_pass_seal(canary_token, fence_token):
+            raise Maintenance(details={"freeze_level": SEALED}, retry_after=SEALED_RETRY_SECONDS)
+
+    def _may_pass_seal(self, canary_token: str | None, fence_token: int | None) -> bool:
+        return canary_token is not None or (fence_token is not None and self._passes_fenced)
 
     def _fence_of(self, headers: Headers, identity: auth.Identity) -> int | None:
         """Return an internal caller's fencing token.

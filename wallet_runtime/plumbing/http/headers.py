@@ -53,11 +53,11 @@ class Headers:
         value = self.get(name)
         if value is None:
             return None
-        if re.fullmatch(NUMBER, value) is None or int(value) > BIGINT_MAX:
-            raise Invalid(
-                f"header {name} must be a whole number from 0 to {BIGINT_MAX}, found {value[:40]!r}"
-            )
-        return int(value)
+        if _is_bigint(value):
+            return int(value)
+        raise Invalid(
+            f"header {name} must be a whole number from 0 to {BIGINT_MAX}, found {value[:40]!r}"
+        )
 
     def brand_id(self) -> UUID | None:
         """Return the brand's id from X-Brand-Id, or None if the header is absent.
@@ -94,6 +94,10 @@ def scoped_id(owner: object, identifier: str, header: str) -> str:
             f"found {len(identifier)}"
         )
     return f"{owner}.{identifier}"
+
+
+def _is_bigint(text: str) -> bool:
+    return re.fullmatch(NUMBER, text) is not None and int(text) <= BIGINT_MAX
 
 
 def _uuid_of(text: str, where: str) -> UUID:

@@ -177,11 +177,15 @@ def _decode(answer: httpx.Response, process: str) -> Any:
 
 def _passed_through(answer: httpx.Response, decoded: Any, process: str) -> PassedThrough:
     said = decoded if isinstance(decoded, dict) else {}
-    retry_after = answer.headers.get("Retry-After", "")
     return PassedThrough(
         answer.status_code,
         str(said.get("code", "UPSTREAM_ERROR")),
         str(said.get("message", f"{process} answered {answer.status_code}")),
         details=said.get("details") or {},
-        retry_after=int(retry_after) if retry_after.isdigit() else None,
+        retry_after=_retry_after(answer),
     )
+
+
+def _retry_after(answer: httpx.Response) -> int | None:
+    seconds: str = answer.headers.get("Retry-After", "")
+    return int(seconds) if seconds.isdigit() else None
