@@ -140,11 +140,15 @@ def _refuse_superseded(session: DatabaseSession, wanted: ActivationRequest) -> N
         "wallet_policy_version", policy_key=wanted.policy_key, version=wanted.policy_version
     )
     if row is not None and row["state"] == SUPERSEDED:
-        message = (
-            f"policy {wanted.policy_key} version {wanted.policy_version} was active before:"
-            " name it by reference (A7-13)"
-        )
-        raise ByReference(message, details=broken("A7-13", "policy_document", message))
+        raise _by_reference(wanted)
+
+
+def _by_reference(wanted: ActivationRequest) -> ByReference:
+    message = (
+        f"policy {wanted.policy_key} version {wanted.policy_version} was active before:"
+        " name it by reference (A7-13)"
+    )
+    return ByReference(message, details=broken("A7-13", "policy_document", message))
 
 
 def _refuse_other_start(gate: Row, wanted: ActivationRequest) -> None:

@@ -37,10 +37,8 @@ class Anchors:
         """Write a month's anchor to both places; an anchor that exists stays unchanged."""
         with self._control() as session:
             session.run("anchor_keep", **_anchored(seal))
-        if self._file is not None and seal["partition"] not in {
-            anchor.partition for anchor in self._exported()
-        }:
-            self._append(seal)
+        if self._file is not None and not self._is_exported(seal["partition"]):
+            _append(self._file, msgspec.json.encode(_anchored(seal)) + b"\n")
 
     def all(self) -> dict[str, list[Anchor]]:
         """Return the anchors of all months by place: "control", and "file" if configured."""
@@ -66,15 +64,17 @@ class Anchors:
             if line.strip()
         ]
 
-    def _append(self, seal: Row) -> None:
-        assert self._file is not None
-        line = msgspec.json.encode(_anchored(seal)) + b"\n"
-        descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, line)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def _is_exported(self, partition: str) -> bool:
+        return any(anchor.partition == partition for anchor in self._exported())
+
+
+def _append(file: Path, line: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _anchored(seal: Row) -> Row:

@@ -103,15 +103,24 @@ def _apply(session: DatabaseSession, decided: list[Decided]) -> list[Outcome]:
 
 def _decided(money: Money, session: DatabaseSession, turn: list[BatchItem]) -> Iterator[Decided]:
     for item, state in zip(turn, _read(session, turn), strict=True):
-        try:
-            if state.stored is not None:
-                item.result = one.replay(item.request, state.stored)
-            else:
-                yield item, state, money.decide(session, state, item.decide)
-        except ReadMore as more:
-            item.reads = item.reads | more.reads
-        except ApiError as error:
-            item.result = error
+        decision = _decide(money, session, item, state)
+        if decision is not None:
+            yield item, state, decision
+
+
+def _decide(
+    money: Money, session: DatabaseSession, item: BatchItem, state: State
+) -> Decision | None:
+    """Decide one command, or set its result, or the rows that it reads in the next turn."""
+    try:
+        if state.stored is None:
+            return money.decide(session, state, item.decide)
+        item.result = one.replay(item.request, state.stored)
+    except ReadMore as more:
+        item.reads = item.reads | more.reads
+    except ApiError as error:
+        item.result = error
+    return None
 
 
 def _result(item: BatchItem, decision: Decision, outcome: Outcome) -> Result | None:

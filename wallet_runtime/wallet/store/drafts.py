@@ -20,6 +20,7 @@ from wallet_runtime.wallet.domain.documents import (
     read_policy,
     read_topology,
 )
+from wallet_runtime.wallet.domain.structure import Fault
 from wallet_runtime.wallet.domain.violations import broken
 
 MESSAGE_LENGTH_MAX = 500
@@ -159,10 +160,12 @@ def typed_policy(document: object) -> Policy:
 
 
 def _structure_invalid(name: str, error: DocumentInvalid) -> StructureInvalid:
-    violations = [
-        {"rule": "A7-1", "path": f"{name}.{fault.path}".rstrip("."), "message": fault.message}
-        for fault in error.faults
-    ]
+    violations = [_violation(name, fault) for fault in error.faults]
     return StructureInvalid(
         f"{name}: {error}"[:MESSAGE_LENGTH_MAX], details={"rule": "A7-1", "violations": violations}
     )
+
+
+def _violation(name: str, fault: Fault) -> dict[str, str]:
+    path = f"{name}.{fault.path}".rstrip(".")
+    return {"rule": "A7-1", "path": path, "message": fault.message}

@@ -136,8 +136,7 @@ class Reconciliation:
         """
         if self._anchors is None:
             return []
-        with self._database.session() as session:
-            months = [row["partition"] for row in session.all("reconciliation_closed_months")]
+        months = self._closed_months()
         for month in months:
             # The anchor is written before the seal is committed. So a seal without an anchor is
             # always a fault. After a crash between both, the next turn seals again with the same
@@ -145,6 +144,10 @@ class Reconciliation:
             with self._database.transaction() as session:
                 self._anchors.keep(session.one("reconciliation_seal", partition=month))
         return months
+
+    def _closed_months(self) -> list[str]:
+        with self._database.session() as session:
+            return [row["partition"] for row in session.all("reconciliation_closed_months")]
 
     def _check_seals(self, *, every: bool) -> Findings:
         """Compare all seals with their anchors, and sealed months with their rows.

@@ -63,11 +63,15 @@ def _stored_policy(
 
 def live_violations(session: DatabaseSession, gate: Row, topology: Topology) -> list[Violation]:
     """Return violations of A7-8: buckets in use that the new topology lacks or redefines."""
-    active = None
-    if gate["topology_code"] is not None:
-        active, _ = stored_topology(session, gate["topology_code"], gate["topology_version"])
+    active = _active_topology(session, gate)
     references = msgspec.convert(session.all("wallet_live_references"), list[LiveReference])
     return validate_live_state(topology, active, references)
+
+
+def _active_topology(session: DatabaseSession, gate: Row) -> Topology | None:
+    if gate["topology_code"] is None:
+        return None
+    return stored_topology(session, gate["topology_code"], gate["topology_version"])[0]
 
 
 def kept_versions(
