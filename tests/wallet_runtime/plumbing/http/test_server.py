@@ -78,6 +78,15 @@ def _answers(port: int) -> bool:
         return False
 
 
+def waiting_for_the_table(connection: psycopg.Connection[tuple[int]]) -> int:
+    statement = (
+        "SELECT count(*) FROM pg_locks"
+        " WHERE NOT granted AND relation = 'gateway.maintenance'::regclass"
+    )
+    (count,) = connection.execute(statement).fetchone() or (0,)
+    return count
+
+
 def test_it_starts_tells_the_truth_and_stops_within_its_bound(
     platform_db: TestDatabase, control_db: TestDatabase
 ) -> None:
@@ -108,7 +117,7 @@ def test_it_starts_tells_the_truth_and_stops_within_its_bound(
                     pool.submit(httpx.get, f"{url}/api/v1/maintenance", timeout=20)
                     for _ in range(4)
                 ]
-                time.sleep(0.5)
+                await_until(lambda: waiting_for_the_table(blocker) == len(slow))
                 process.terminate()
                 time.sleep(0.5)
                 blocker.rollback()
