@@ -3,14 +3,15 @@
 A block is `-- name: <name>`, one or more comment lines that say what it is for, then one statement
 with `%(named)s` parameters. A name used twice, an empty block or a block without its sentence is
 refused at load. A name with `{publisher}` or `{consumer}` stands for one statement per owner
-(`sql.owners`). `sql.views` makes the statements that compare views with their files.
+(`sql.owners`). In any other statement, the part between `-- each consumer` and `-- union all` is
+written once per consumer. `sql.views` makes the statements that compare views with their files.
 """
 
 import re
 from functools import cache
 from pathlib import Path
 
-from sql.owners import fill, fillings
+from sql.owners import fill, fillings, repeat
 from sql.views import plans
 
 HERE = Path(__file__).parent
@@ -67,7 +68,7 @@ def _named(path: Path) -> list[tuple[str, list[str]]]:
 
 
 def _statement(path: Path, name: str, lines: list[str]) -> str:
-    body = "\n".join(line for line in lines if not line.startswith("--")).strip()
+    body = repeat("\n".join(line for line in lines if not line.startswith("--"))).strip()
     if not body or not any(line.startswith("-- ") for line in lines):
         raise QueryFileError(
             f"{path.name}: query {name!r} needs a sentence of purpose and a statement"

@@ -1,24 +1,32 @@
 """The schemas that publish events, and those that consume them.
 
 The statements in `sql/queries` whose names hold `{publisher}` or `{consumer}` are loaded once for
-each of these. The names are identifiers: they are written here, and come from nowhere else.
+each of these. The names are identifiers: they come from `PUBLISHERS` and from the literal list
+`contract.events.WALLET_CONSUMERS`, and from nowhere else.
 """
 
-from pathlib import Path
+import re
 
-TEMPLATES = Path(__file__).parent / "templates"
+from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
+
 PUBLISHERS = ("wallet", "rolling")
-# A consumer's schema, and the publisher whose events it reads.
-CONSUMERS = {"rolling": "wallet"}
+_EACH = re.compile(r"^ *-- each consumer\n(.*?)^ *-- union all\n", re.DOTALL | re.MULTILINE)
+
+
+def names_of(consumer: Consumer) -> dict[str, str]:
+    """Return what each placeholder stands for in the text of one consumer."""
+    return {
+        "{consumer}": consumer.schema,
+        "{publisher}": "wallet",
+        "{worker}": consumer.worker,
+        "{service}": consumer.service,
+    }
 
 
 def fillings(name: str) -> list[dict[str, str]]:
     """Return what the placeholders of a statement of this name stand for, once per owner."""
     if "{consumer}" in name:
-        return [
-            {"{consumer}": consumer, "{publisher}": publisher}
-            for consumer, publisher in CONSUMERS.items()
-        ]
+        return [names_of(consumer) for consumer in WALLET_CONSUMERS.values()]
     if "{publisher}" in name:
         return [{"{publisher}": publisher} for publisher in PUBLISHERS]
     return [{}]
@@ -31,10 +39,10 @@ def fill(text: str, owners: dict[str, str]) -> str:
     return text
 
 
-def consumer_tables(consumer: str) -> str:
-    """Return the statements that make a consumer's tables.
+def repeat(text: str) -> str:
+    """Write the part between `-- each consumer` and `-- union all` once for each consumer."""
+    return _EACH.sub(lambda part: _union(part[1]), text)
 
-    A revision that makes a consumer keeps this text: the template changes with later revisions.
-    """
-    text = (TEMPLATES / "consumer.sql").read_text(encoding="utf-8")
-    return fill(text, {"{consumer}": consumer, "{publisher}": CONSUMERS[consumer]})
+
+def _union(part: str) -> str:
+    return "UNION ALL\n".join(fill(part, names_of(each)) for each in WALLET_CONSUMERS.values())

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from sql.owners import CONSUMERS, fill, fillings
+from sql.owners import fill, fillings
+from wallet_runtime.contract.events import WALLET_CONSUMERS
 
 FOLDER = Path(__file__).parent
 # The order of application. Triggers need functions, and grants need all others. Views and functions
@@ -23,7 +24,7 @@ def schemas(database: str) -> list[str]:
     """Return the names of the schemas that have definitions in the files."""
     names = {path.name for path in _folders(database)}
     if CONSUMER in names:
-        names = names - {CONSUMER} | CONSUMERS.keys()
+        names = names - {CONSUMER} | WALLET_CONSUMERS.keys()
     return sorted(names)
 
 

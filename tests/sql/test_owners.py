@@ -7,15 +7,12 @@ import psycopg
 import pytest
 
 from sql import definitions, owners
-from sql.owners import CONSUMERS, consumer_tables
+from sql.migrations.apply import TEMPLATES, consumer_text
 from tests.cluster import TestDatabase
+from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
 
-ROLES = """
-CREATE SCHEMA {0};
-CREATE ROLE {0}_owner NOLOGIN;
-CREATE ROLE {0}_worker NOLOGIN;
-CREATE ROLE {0}_service NOLOGIN;
-"""
+NEWEST = max(path.stem for path in TEMPLATES.glob("consumer_*.sql"))
+ANOTHER = Consumer("another", "another_group", "another_worker", "another_service")
 TABLES = ("inbox", "position", "event_failure", "dead_letter", "consumer", "partition")
 # The structure of the tables: columns, constraints, indexes and rights.
 SHAPE = """
@@ -55,25 +52,20 @@ def shape(connection: psycopg.Connection[Any], owner: str) -> list[str]:
     return sorted(re.sub(r"\s+", " ", text.replace(owner, "OWNER")) for text in found)
 
 
-def consumer_definitions(owner: str) -> str:
+def consumer_definitions(consumer: Consumer) -> str:
     """The definition files that all consumers share, filled in for one consumer."""
     files = [
         *definitions.files("platform", "functions"),
         *definitions.files("platform", "grants"),
     ]
-    names = {"{consumer}": owner, "{publisher}": owners.CONSUMERS[owner]}
     shared = [path.read_text() for path in files if path.parent.name == definitions.CONSUMER]
-    return owners.fill("\n".join(shared), names)
+    return owners.fill("\n".join(shared), owners.names_of(consumer))
 
 
-def test_the_template_makes_what_the_first_consumer_has(
-    platform_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(owners, "CONSUMERS", {**CONSUMERS, "another": "wallet"})
+def test_the_template_makes_what_the_first_consumer_has(platform_db: TestDatabase) -> None:
     with psycopg.connect(platform_db.superuser_dsn) as connection:
-        connection.execute(ROLES.format("another").encode())
-        connection.execute(consumer_tables("another").encode())
-        connection.execute(consumer_definitions("another").encode())
+        connection.execute(consumer_text(NEWEST, ANOTHER).encode())
+        connection.execute(consumer_definitions(ANOTHER).encode())
         # A migration revokes every right before it grants the rights of the files.
         connection.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA another FROM PUBLIC")
         first, second = shape(connection, "rolling"), shape(connection, "another")
@@ -84,17 +76,22 @@ def test_the_template_makes_what_the_first_consumer_has(
     assert second == expected
 
 
-def test_a_new_consumer_begins_behind_what_was_committed_before(
-    platform_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(owners, "CONSUMERS", {**CONSUMERS, "another": "wallet"})
+def test_a_new_consumer_begins_behind_what_was_committed_before(platform_db: TestDatabase) -> None:
     with psycopg.connect(platform_db.superuser_dsn) as connection:
-        connection.execute(ROLES.format("another").encode())
         connection.execute(
             "INSERT INTO wallet.wallet_player (brand_id, player_id, currency, event_no)"
             " SELECT gen_random_uuid(), gen_random_uuid(), 'EUR', n FROM generate_series(0, 2) n"
         )
-        connection.execute(consumer_tables("another").encode())
+        connection.execute(consumer_text(NEWEST, ANOTHER).encode())
         begun = connection.execute("SELECT event_no FROM another.another_position ORDER BY 1")
         assert begun.fetchall() == [(1,), (2,)]
         connection.rollback()
+
+
+def test_a_part_of_a_statement_is_repeated_for_each_consumer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(owners, "WALLET_CONSUMERS", {**WALLET_CONSUMERS, "another": ANOTHER})
+    text = "SELECT (\n  -- each consumer\n  SELECT FROM {consumer}.t\n  -- union all\n) AS all_of"
+    repeated = "SELECT (\n  SELECT FROM rolling.t\nUNION ALL\n  SELECT FROM another.t\n) AS all_of"
+    assert owners.repeat(text) == repeated

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import sql
-from sql.owners import CONSUMERS, PUBLISHERS
+from sql.owners import PUBLISHERS
 from wallet_runtime.contract.events import WALLET_CONSUMERS
 
 ROOT = Path(sql.__file__).parents[1]
@@ -56,20 +56,16 @@ def test_no_statement_is_left_that_nobody_names() -> None:
 
 def _is_named_by_its_verb(name: str, text: str) -> bool:
     """Whether code names an owner's statement without the prefix of the owner."""
-    owners = {*PUBLISHERS, *(f"{publisher}_outbox" for publisher in PUBLISHERS), *CONSUMERS}
+    owners = {*PUBLISHERS, *(f"{publisher}_outbox" for publisher in PUBLISHERS), *WALLET_CONSUMERS}
     verbs = {name.removeprefix(f"{owner}_") for owner in owners if name.startswith(f"{owner}_")}
-    verbs |= {verb.replace(consumer, "{consumer}") for verb in verbs for consumer in CONSUMERS}
+    verbs |= {
+        verb.replace(consumer, "{consumer}") for verb in verbs for consumer in WALLET_CONSUMERS
+    }
     return any(re.search(rf'f?"(\{{consumer\}}_)?{re.escape(verb)}"', text) for verb in verbs)
 
 
 def test_every_statement_of_an_owner_is_filled_in() -> None:
     placeholders = ("{publisher}", "{consumer}")
     assert [name for name, text in sql.load().items() if any(p in text for p in placeholders)] == []
-    owners = (*PUBLISHERS, *CONSUMERS)
+    owners = (*PUBLISHERS, *WALLET_CONSUMERS)
     assert all(re.fullmatch("[a-z][a-z0-9_]*", owner) for owner in owners), "else no identifier"
-    assert {*CONSUMERS.values()} <= {*PUBLISHERS}
-
-
-def test_every_consumer_of_the_wallet_has_its_group() -> None:
-    found = {consumer for consumer, publisher in CONSUMERS.items() if publisher == "wallet"}
-    assert found == WALLET_CONSUMERS.keys()

@@ -35,6 +35,7 @@ def revision_files(folder: Path = migrations.FOLDER) -> Iterator[Path]:
     for which in get_args(Database):
         yield from sorted((folder / which).glob("[0-9]*_*.py"))
         yield from sorted((folder / which / "statements").glob("*.sql"))
+    yield from sorted((folder / "templates").glob("*.sql"))
 
 
 def changed_files(folder: Path = migrations.FOLDER) -> list[str]:

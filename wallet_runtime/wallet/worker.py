@@ -38,13 +38,14 @@ def retention_of(database: Database, streams: Streams, hours: RetentionHours) ->
 
 
 def _entries_of(partition: int, hours: RetentionHours) -> ExpiringEntries:
-    groups = tuple(WALLET_CONSUMERS.values())
+    groups = tuple(consumer.group for consumer in WALLET_CONSUMERS.values())
     return ExpiringEntries(wallet_stream(partition), groups, hours.stream)
 
 
 def delivery_of(database: Database, streams: Streams) -> Delivery:
     """Build the check that every consumer got the events of the wallet's outbox."""
-    return Delivery(WALLET_OUTBOX, WALLET_CONSUMERS, database, streams)
+    groups = {schema: consumer.group for schema, consumer in WALLET_CONSUMERS.items()}
+    return Delivery(WALLET_OUTBOX, groups, database, streams)
 
 
 def loops(context: Context) -> tuple[Loop, ...]:

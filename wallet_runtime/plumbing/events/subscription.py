@@ -6,7 +6,7 @@ from functools import cache
 
 from prometheus_client import Counter
 
-from wallet_runtime.contract.events import PARTITIONS
+from wallet_runtime.contract.events import PARTITIONS, WALLET_CONSUMERS
 from wallet_runtime.plumbing.events.envelope import StreamEvent
 from wallet_runtime.plumbing.events.streams import wallet_stream
 from wallet_runtime.plumbing.runtime.database import DatabaseSession
@@ -26,19 +26,23 @@ def only_receive(session: DatabaseSession, event: StreamEvent) -> None:
 class Subscription:
     """A consumer of the wallet's stream.
 
-    `consumer` is its schema, one of `sql.owners.CONSUMERS`. `group` is its consumer group.
-    `effects` has one function per event type, which runs in the transaction that claims the event;
-    an event of another type is received only. An effect that raises one of `poison` cannot succeed
-    on another try. `on_failure` hears of each failed try.
+    `consumer` is its schema, a key of `contract.events.WALLET_CONSUMERS`. `effects` has one
+    function per event type, which runs in the transaction that claims the event. An event of
+    another type is received only. An effect that raises one of `poison` cannot succeed on another
+    try. `on_failure` is called after each failed try.
     """
 
     consumer: str
-    group: str
     effects: Mapping[str, Effect]
     poison: tuple[type[Exception], ...] = ()
     on_failure: Callable[[StreamEvent], None] = ignore_failure
     partitions: int = PARTITIONS
     stream_of: Callable[[int], str] = wallet_stream
+
+    @property
+    def group(self) -> str:
+        """Its consumer group in Redis."""
+        return WALLET_CONSUMERS[self.consumer].group
 
     def statement(self, verb: str) -> str:
         """Name one of the consumer's statements."""

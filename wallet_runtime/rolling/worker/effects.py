@@ -5,7 +5,6 @@ from prometheus_client import Counter
 from wallet_runtime.contract.events import (
     BET_ROLLED_BACK_CONFIRMED,
     BET_SETTLED_CONFIRMED,
-    ROLLING_GROUP,
     ROLLING_REQUIRED,
     ROLLING_REVOKED,
     TRANSFER_COMPLETED,
@@ -90,7 +89,6 @@ def count_creation_failure(event: StreamEvent) -> None:
 
 SUBSCRIPTION = Subscription(
     "rolling",
-    ROLLING_GROUP,
     effects={
         ROLLING_REQUIRED: require_rolling,
         ROLLING_REVOKED: revoke_rolling,

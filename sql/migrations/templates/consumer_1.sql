@@ -1,7 +1,28 @@
--- The tables of a consumer, for a revision that makes one: `sql.owners.fill` puts in the schema of
--- the consumer and that of the publisher. Both schemas and the consumer's roles `_worker`,
--- `_service` and `_owner` are there before. Its function and its rights are definitions
--- (sql/definitions/platform/consumer).
+-- The schema, roles and tables of a consumer; a revision that makes a consumer fills in the names
+-- (`sql.migrations.apply.make_consumer`). The schema of the publisher must exist. The function and
+-- the rights of a consumer are definitions (sql/definitions/platform/consumer).
+CREATE SCHEMA {consumer};
+DO $$
+DECLARE
+    name text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{consumer}_owner') THEN
+        CREATE ROLE {consumer}_owner NOLOGIN;
+    END IF;
+    FOREACH name IN ARRAY ARRAY['{worker}', '{service}'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', name);
+        END IF;
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
+        -- A role that has bounds of its own keeps them.
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = name AND rolconfig IS NULL) THEN
+            EXECUTE format('ALTER ROLE %I SET lock_timeout = %L', name, '2s');
+            EXECUTE format('ALTER ROLE %I SET statement_timeout = %L', name, '10s');
+            EXECUTE format('ALTER ROLE %I SET idle_in_transaction_session_timeout = %L',
+                           name, '30s');
+        END IF;
+    END LOOP;
+END $$;
 
 -- The claim of an event: the transaction that inserts the row applies the event.
 CREATE TABLE {consumer}.{consumer}_inbox (
