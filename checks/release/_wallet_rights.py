@@ -4,13 +4,16 @@ A new right must be listed here. GATE-4 reports any other right, because a role 
 write money without wallet_service.
 """
 
+from wallet_runtime.contract.events import (
+    CONSUMER_SERVICES,
+    CONSUMER_WORKERS,
+    WALLET_CONSUMERS,
+)
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GATEWAY,
     PLAYER_SERVICE,
     PROCESSES,
-    ROLLING_SERVICE,
-    ROLLING_WORKER,
     WALLET_SERVICE,
     WALLET_WORKER,
 )
@@ -19,7 +22,10 @@ OPERATOR_ROLE = "rubyops_ops"
 READER_ROLE = "rubyops_read"
 PLATFORM_ROLES = (*PROCESSES, READER_ROLE, OPERATOR_ROLE)
 WALLET_OWNER = "wallet_owner"
-OWNERS = (WALLET_OWNER, "player_owner", "rolling_owner")  # none of them can log in
+# None of these can log in.
+OWNERS = (WALLET_OWNER, "player_owner", *(f"{schema}_owner" for schema in WALLET_CONSUMERS))
+# Schemas beside the wallet's where functions that run with their owner's rights look for tables.
+NEIGHBOURS = ("player", *WALLET_CONSUMERS)
 
 # Tables that must exist. No role may write them, so they are not in WRITES.
 MONEY_TABLES = (
@@ -46,8 +52,7 @@ MONEY_TABLES = (
     "ledger_transactions",
 )
 
-# The SECURITY DEFINER functions of schema wallet that each role may call.
-CALLS: dict[str, tuple[str, ...]] = {
+_CALLS: dict[str, tuple[str, ...]] = {
     WALLET_SERVICE: (
         "apply_command",
         "apply_commands",
@@ -65,8 +70,6 @@ CALLS: dict[str, tuple[str, ...]] = {
         "hold_fence",
         "note_change",
     ),
-    ROLLING_SERVICE: ("hold_fence", "note_change", "hold_unsealed"),
-    ROLLING_WORKER: ("hold_unsealed", "known_events"),
     GATEWAY: ("knows_pass",),
     ADMIN_SERVICE: ("knows_pass",),
     PLAYER_SERVICE: ("hold_fence",),
@@ -86,6 +89,14 @@ CALLS: dict[str, tuple[str, ...]] = {
         "hold_unsealed",
     ),
 }
+_CALLS_OF_CONSUMERS = (
+    *((worker, ("hold_unsealed", "known_events")) for worker in CONSUMER_WORKERS),
+    *((service, ("hold_fence", "note_change", "hold_unsealed")) for service in CONSUMER_SERVICES),
+)
+# The SECURITY DEFINER functions of schema wallet that each role may call.
+CALLS = dict(_CALLS)
+for _role, _names in _CALLS_OF_CONSUMERS:
+    CALLS[_role] = (*CALLS.get(_role, ()), *_names)
 
 # The tables of schema wallet that a role may write without a function: role, privilege, table and
 # columns. No columns means the whole table.

@@ -13,6 +13,7 @@ from checks.release._shipped_views import replaced_views, strange_views
 from checks.release._wallet_rights import (
     CALLS,
     MONEY_TABLES,
+    NEIGHBOURS,
     OWNERS,
     PARAMETERS,
     PARTITION_OF_LEDGER,
@@ -146,6 +147,7 @@ def _by_kind(read: Read, relations: Sequence[Relation]) -> Iterator[list[Row]]:
         "owners": list(OWNERS),
         "platform_roles": list(PLATFORM_ROLES),
         "parameters": list(PARAMETERS),
+        "neighbours": list(NEIGHBOURS),
         "known_writes": known_writes(),
         "known_calls": [f"{role} wallet.{name}" for role, names in CALLS.items() for name in names],
         "triggers": every,

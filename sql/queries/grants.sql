@@ -203,7 +203,7 @@ WITH thing AS (
                LEFT JOIN pg_roles o ON o.rolname = n.name
               WHERE o.oid IS NOT NULL OR n.name = 'public') AS role CROSS JOIN pg_namespace n
       LEFT JOIN pg_roles o ON o.oid = n.nspowner
-     WHERE n.nspname IN ('wallet', 'rolling', 'player', 'pg_catalog')
+     WHERE n.nspname = ANY (ARRAY['wallet', 'pg_catalog'] || %(neighbours)s::text[])
        AND has_schema_privilege(role.id, n.oid, 'CREATE')
        AND NOT (o.rolname = role.name AND o.rolname = ANY (%(owners)s::text[]))
 )

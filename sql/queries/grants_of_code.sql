@@ -212,7 +212,7 @@ WITH brought AS (
       FROM pg_class c
      WHERE c.relkind IN ('v', 'm')
        AND c.relnamespace IN (SELECT n.oid FROM pg_namespace n
-                               WHERE n.nspname IN ('rolling', 'player'))
+                               WHERE n.nspname = ANY (%(neighbours)s::text[]))
     UNION ALL
     SELECT f.oid::regprocedure::text || ' is in language ' || l.lanname
            || ', which no grant bounds'

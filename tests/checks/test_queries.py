@@ -34,6 +34,7 @@ VALUES: dict[str, Any] = {
     "known": ["wallet_service"],
     "owners": ["wallet_owner"],
     "parameters": ["session_replication_role"],
+    "neighbours": ["rolling"],
     "known_writes": ["wallet_service INSERT wallet.wallet_reconciliation"],
     "triggers": [],
     "needed_triggers": [],
