@@ -17,39 +17,39 @@ from tests.wallet_runtime.serving import BRAND, Served, as_the_wallet, internal,
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.contract import persons
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.events import CONSUMER_SERVICES, WALLET_CONSUMERS
 from wallet_runtime.contract.headers import REQUEST_ID_HEADER
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GAME_SERVICE,
     OPERATOR,
     PLAYER_SERVICE,
-    ROLLING_SERVICE,
     WALLET_SERVICE,
 )
-from wallet_runtime.contract.routes import ROUTE_CALLERS
+from wallet_runtime.contract.routes import ROUTE_CALLERS, dead_letter_path
 from wallet_runtime.services import load
 
 Route = tuple[str, str, str]
 Body = dict[str, Any]
-PROCESSES = (WALLET_SERVICE, ROLLING_SERVICE, PLAYER_SERVICE)
+PROCESSES = tuple(dict.fromkeys((WALLET_SERVICE, *CONSUMER_SERVICES, PLAYER_SERVICE)))
 WALLET = "/internal/wallet/v2"
 DECISIONS = ("/approve", "/reject")
 EUR: Body = {"currency": "EUR"}
+SCHEMAS = ("wallet", "player", *WALLET_CONSUMERS)
 TABLES = """
 SELECT c.oid::regclass::text FROM pg_class c
- WHERE c.relnamespace IN ('wallet'::regnamespace, 'rolling'::regnamespace, 'player'::regnamespace)
-   AND c.relkind = 'r' ORDER BY 1
+ WHERE c.relnamespace::regnamespace::text = ANY (%s) AND c.relkind = 'r' ORDER BY 1
 """
 SET_ASIDE = """
-INSERT INTO rolling.rolling_dead_letter (stream, entry_id, fields, reason, error, tries)
-VALUES ('wallet.events.0', gen_random_uuid()::text, '{}', 'MALFORMED', 'planted', 6)
+INSERT INTO {0}.{0}_dead_letter (stream, entry_id, fields, reason, error, tries)
+VALUES ('wallet.events.0', gen_random_uuid()::text, '{{}}', 'MALFORMED', 'planted', 6)
 RETURNING dead_letter_id
 """
 
 
 @dataclass
 class House:
-    """Three services with the split pair active, and connections as superuser and as operators."""
+    """Some services with the split pair active, and connections as superuser and as operators."""
 
     served: dict[str, Served]
     look: psycopg.Connection[Any]
@@ -97,6 +97,10 @@ class House:
                 **EUR,
             )
         return player_id
+
+    def set_aside(self, schema: str) -> int:
+        """Plant a dead letter of a consumer and return its number."""
+        return int(self.look.execute(SET_ASIDE.format(schema).encode()).fetchall()[0][0])
 
     def bet(self) -> Body:
         """Authorize a bet of 1.00; return the ids of player, provider and bet."""
@@ -173,7 +177,7 @@ class House:
 
     def everything(self) -> dict[str, str]:
         """Return an MD5 checksum of the rows of each table, by table name."""
-        tables = [name for (name,) in self.look.execute(TABLES).fetchall()]
+        tables = [name for (name,) in self.look.execute(TABLES, [[*SCHEMAS]]).fetchall()]
         digest = "SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM {} t"
         return {
             name: self.look.execute(digest.format(name).encode()).fetchall()[0][0]
@@ -286,6 +290,15 @@ def _grant(house: House) -> Body:
     return {"player_id": coupon["player_id"], "coupon_log_id": coupon["coupon_log_id"]}
 
 
+def _letters(step: str, body: Body) -> Iterator[tuple[Route, Callable[[House], tuple[str, Body]]]]:
+    for schema, consumer in WALLET_CONSUMERS.items():
+
+        def make(house: House, schema: str = schema) -> tuple[str, Body]:
+            return f"{dead_letter_path(schema, house.set_aside(schema))}/{step}", body
+
+        yield (consumer.service, "POST", f"{dead_letter_path(schema)}/{step}"), make
+
+
 def _posts(
     path: str, body: Callable[[House], Body]
 ) -> tuple[Route, Callable[[House], tuple[str, Body]]]:
@@ -317,22 +330,8 @@ REQUESTS: dict[Route, Callable[[House], tuple[str, Body]]] = {
         "/internal/wallet/policy/default/activate",
         {"version": house.saved(_active_policy(house))},
     ),
-    (
-        ROLLING_SERVICE,
-        "POST",
-        "/internal/rolling/dead-letters/{dead_letter_id}/replay",
-    ): lambda house: (
-        f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/replay",
-        {},
-    ),
-    (
-        ROLLING_SERVICE,
-        "POST",
-        "/internal/rolling/dead-letters/{dead_letter_id}/discard",
-    ): lambda house: (
-        f"/internal/rolling/dead-letters/{house.look.execute(SET_ASIDE).fetchall()[0][0]}/discard",
-        {"reason": "it is no event"},
-    ),
+    **dict(_letters("replay", {})),
+    **dict(_letters("discard", {"reason": "it is no event"})),
     (PLAYER_SERVICE, "POST", "/internal/players"): lambda house: (
         "/internal/players",
         {"player_id": str(uuid4()), "brand_id": str(BRAND), "canary": True, **EUR},

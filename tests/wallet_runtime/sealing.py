@@ -8,10 +8,11 @@ from uuid import uuid4
 import httpx
 import psycopg
 
-from tests.wallet_runtime.house import EUR, REQUESTS, SET_ASIDE, House
+from tests.wallet_runtime.house import EUR, REQUESTS, House
 from tests.wallet_runtime.serving import BRAND, internal, provider, signed
 from wallet_runtime.contract import persons
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1
+from wallet_runtime.contract.events import CONSUMER_SERVICES, WALLET_CONSUMERS
 from wallet_runtime.contract.headers import BRAND_HEADER, IDEMPOTENCY_KEY_HEADER
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
@@ -19,29 +20,22 @@ from wallet_runtime.contract.processes import (
     GATEWAY,
     OPERATOR,
     PLAYER_SERVICE,
-    ROLLING_SERVICE,
     WALLET_SERVICE,
 )
-from wallet_runtime.contract.routes import ROUTE_CALLERS
+from wallet_runtime.contract.routes import ROUTE_CALLERS, dead_letter_path
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Route
 from wallet_runtime.services import load
 
 Body = dict[str, Any]
 # A process comes after the processes that it calls, because it needs their URLs.
-STARTED = (
-    WALLET_SERVICE,
-    ROLLING_SERVICE,
-    GAME_SERVICE,
-    PLAYER_SERVICE,
-    ADMIN_SERVICE,
-    GATEWAY,
-)
+NEAR = (GAME_SERVICE, PLAYER_SERVICE, ADMIN_SERVICE, GATEWAY)
+STARTED = tuple(dict.fromkeys((WALLET_SERVICE, *CONSUMER_SERVICES, *NEAR)))
 ACTIVATIONS = (
     "/internal/wallet/topology/{code}/activate",
     "/internal/wallet/policy/{policy_key}/activate",
 )
-SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
+SCHEMAS = ("wallet", "game", "gateway", "player", "admin", *WALLET_CONSUMERS)
 TABLES = (
     "SELECT oid::regclass::text FROM pg_class WHERE relnamespace::regnamespace::text = ANY (%s)"
     " AND relkind = 'r' ORDER BY 1"
@@ -291,13 +285,13 @@ def one_of_everything(house: House, worker_dsn: str) -> Sealed:
         "topology_activation": topology_activation,
         "policy_activation": policy_activation,
     }
-    letter, asked_for = (house.look.execute(SET_ASIDE.encode()).fetchall()[0][0] for _ in range(2))
-    asked = internal(ADMIN_SERVICE, request_id=str(uuid4()))
-    path = f"/internal/rolling/dead-letters/{asked_for}/discard"
-    assert (
-        house.send((ROLLING_SERVICE, "POST", ""), path, {"reason": "wrong"}, asked).status_code
-        == 200
-    )
+    for schema, consumer in WALLET_CONSUMERS.items():
+        # Every consumer's dead letters have the same two numbers.
+        letter, asked_for = (house.set_aside(schema) for _ in range(2))
+        asked = internal(ADMIN_SERVICE, request_id=str(uuid4()))
+        path, reason = f"{dead_letter_path(schema, asked_for)}/discard", {"reason": "wrong"}
+        answer = house.send((consumer.service, "POST", ""), path, reason, asked)
+        assert answer.status_code == 200
     house.look.execute(
         "INSERT INTO rolling.brand_config (brand_id, cancel_allowed) VALUES (%s, true)", [BRAND]
     )

@@ -23,10 +23,10 @@ from wallet_runtime.contract.processes import (
     API_PROCESSES,
     OPERATOR,
     PLAYER_SERVICE,
-    ROLLING_SERVICE,
     ROLLING_WORKER,
     WALLET_SERVICE,
 )
+from wallet_runtime.contract.routes import REPLAY_ROUTES
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Route
 from wallet_runtime.plumbing.runtime.settings import SecretBytes
@@ -41,16 +41,11 @@ WRITES = [
     if route.method != "GET"
 ]
 NAMES = {(process, route.method, route.path) for process, route in WRITES}
-# The replay passes a seal: only the operator may call it, under a fencing token.
-REPLAY = (
-    ROLLING_SERVICE,
-    "POST",
-    "/internal/rolling/dead-letters/{dead_letter_id}/replay",
-)
+# A replay passes a seal: only the operator may call it, under a fencing token.
 JUDGED = [
     each
     for each in WRITES
-    if (each[0], each[1].method, each[1].path) not in {REPLAY, *seal.PASSING_ROUTES}
+    if (each[0], each[1].method, each[1].path) not in {*REPLAY_ROUTES, *seal.PASSING_ROUTES}
 ]
 SESSION = auth.issue_session(SecretBytes("session-key"), BRAND, BRAND, 4_000_000_000)
 PATHS = ("player_id", "transaction_id", "code", "policy_key", "rolling_id", "dead_letter_id")
@@ -134,7 +129,7 @@ def test_the_door_refuses_by_the_level_that_the_copy_acknowledged(process: str) 
                 "MAINTENANCE",
             ) and bool(answer.headers["Retry-After"])
             named = (process, route.method, route.path)
-            passes = named in seal.PASSING_ROUTES or named == REPLAY
+            passes = named in {*seal.PASSING_ROUTES, *REPLAY_ROUTES}
             assert is_refused is not passes, (named, answer.text)
 
 

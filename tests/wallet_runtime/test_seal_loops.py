@@ -12,10 +12,19 @@ from sql import query
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.processes import open_process
 from wallet_runtime.contract import seal
+from wallet_runtime.contract.events import WALLET_CONSUMERS
 from wallet_runtime.contract.processes import PROCESSES, ROLLING_WORKER
 from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.services import load
 
+OF_EVERY_CONSUMER = {
+    "inbox": "the consumer; retention holds the seal",
+    "event_failure": "the consumer; retention holds the seal",
+    "dead_letter": "the consumer; a replay needs the fence",
+    "consumer": "the consumer's lease",
+    "partition": "the consumer's lease",
+    "position": "the consumer",
+}
 # Tables that a process may write and that have no trigger `unsealed`, each with the reason why a
 # seal holds there too.
 WITHOUT_TRIGGER = {
@@ -31,17 +40,16 @@ WITHOUT_TRIGGER = {
     ),
     "rolling.rolling_turnover": "the consumer",
     "rolling.rolling_finding": "the consumer",
-    "rolling.rolling_inbox": "the consumer; retention holds the seal",
-    "rolling.rolling_event_failure": "the consumer; retention holds the seal",
-    "rolling.rolling_dead_letter": "the consumer; a replay needs the fence",
-    "rolling.rolling_consumer": "the consumer's lease",
-    "rolling.rolling_partition": "the consumer's lease",
     "rolling.rolling_outbox": (
         "the consumer and the publisher; retention, expiry and cancel hold the seal"
     ),
     "rolling.rolling_outbox_partition": "the publisher's lease",
-    "rolling.rolling_position": "the consumer",
     "rolling.rolling_retry": "the consumer; completion, expiry and cancel hold the seal",
+    **{
+        f"{schema}.{schema}_{table}": reason
+        for schema in WALLET_CONSUMERS
+        for table, reason in OF_EVERY_CONSUMER.items()
+    },
 }
 WRITABLE = """
 SELECT DISTINCT c.oid::regclass::text,
@@ -51,7 +59,7 @@ SELECT DISTINCT c.oid::regclass::text,
    AND (has_table_privilege(r.oid, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
         OR has_any_column_privilege(r.oid, c.oid, 'INSERT, UPDATE'))
 """
-SCHEMAS = ("wallet", "rolling", "game", "gateway", "player", "admin")
+SCHEMAS = ("wallet", "game", "gateway", "player", "admin", *WALLET_CONSUMERS)
 SEAL = "UPDATE wallet.wallet_gate SET freeze_level = %s"
 # Work for the paused loops: a lapsed rolling, one whose end the wallet does not know yet, and
 # events and answers past their retention.

@@ -13,12 +13,13 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from wallet_runtime.contract.processes import ROLLING_SERVICE, WALLET_SERVICE
+from wallet_runtime.contract.events import CONSUMER_SERVICES
+from wallet_runtime.contract.processes import WALLET_SERVICE
 
 # A key of its own for each service that counts persons, which admin_service has too:
 # PERSON_KEY_WALLET_SERVICE ...
 PERSON_KEY_PREFIX = "PERSON_KEY_"
-COUNTING_PROCESSES = (WALLET_SERVICE, ROLLING_SERVICE)
+COUNTING_PROCESSES = (WALLET_SERVICE, *CONSUMER_SERVICES)
 
 PERSON_HEADER = "X-Signed-Person"
 # HMAC-SHA256 over this text. `route` is the path as sent, `brand` is "" for an act that belongs to

@@ -3,6 +3,7 @@
 A route is a process, a method and a path template.
 """
 
+from wallet_runtime.contract.events import WALLET_CONSUMERS
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GAME_SERVICE,
@@ -101,9 +102,6 @@ _OF_WALLET_SERVICE: Callers = {
 _OF_ROLLING_SERVICE: Callers = {
     ("GET", "/internal/rolling/players/{player_id}"): (GATEWAY, ADMIN_SERVICE, OPERATOR),
     ("POST", "/internal/rolling/{rolling_id}/cancel"): (ADMIN_SERVICE,),
-    ("POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): (OPERATOR,),
-    ("POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"): (ADMIN_SERVICE, OPERATOR),
-    ("POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard/confirm"): (ADMIN_SERVICE,),
 }
 _OF_GAME_SERVICE: Callers = {
     ("POST", "/internal/game/bets/authorize"): (GATEWAY,),
@@ -128,6 +126,25 @@ _OF_PLAYER_SERVICE: Callers = {
     ("POST", "/internal/players/{player_id}/legacy-transfer"): (GATEWAY,),
     ("POST", "/internal/players/{player_id}/points-transfer"): (GATEWAY,),
 }
+
+
+def dead_letter_path(schema: str, number: int | str = "{dead_letter_id}") -> str:
+    """Return the path of one dead letter of a consumer; without a number, the path template."""
+    return f"/internal/{schema}/dead-letters/{number}"
+
+
+def _of_each_consumer(step: str) -> tuple[Route, ...]:
+    """Return the route of this step on a dead letter, once for each consumer."""
+    return tuple(
+        (consumer.service, "POST", f"{dead_letter_path(consumer.schema)}/{step}")
+        for consumer in WALLET_CONSUMERS.values()
+    )
+
+
+REPLAY_ROUTES = _of_each_consumer("replay")
+DISCARD_ROUTES = _of_each_consumer("discard")
+CONFIRM_DISCARD_ROUTES = _of_each_consumer("discard/confirm")
+
 ROUTE_CALLERS: dict[Route, tuple[str, ...]] = {
     (process, method, path): callers
     for process, routes in (
@@ -138,6 +155,9 @@ ROUTE_CALLERS: dict[Route, tuple[str, ...]] = {
     )
     for (method, path), callers in routes.items()
 }
+ROUTE_CALLERS |= dict.fromkeys(REPLAY_ROUTES, (OPERATOR,))
+ROUTE_CALLERS |= dict.fromkeys(DISCARD_ROUTES, (ADMIN_SERVICE, OPERATOR))
+ROUTE_CALLERS |= dict.fromkeys(CONFIRM_DISCARD_ROUTES, (ADMIN_SERVICE,))
 
 # Routes by which the operator changes something. Such a call must carry FENCE_HEADER, and its
 # executor holds the fence.
@@ -151,8 +171,8 @@ FENCED_ROUTES: tuple[Route, ...] = (
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle"),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"),
-    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"),
-    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"),
+    *REPLAY_ROUTES,
+    *DISCARD_ROUTES,
     (PLAYER_SERVICE, "POST", "/internal/players"),
 )
 # Routes that admit the operator and need no fence, each with the reason.
@@ -204,10 +224,5 @@ CHANGING_ROUTES: dict[Route, tuple[str, ...]] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle"): (OPERATOR,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/settle-batch"): (OPERATOR,),
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): (OPERATOR,),
-    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/replay"): (
-        OPERATOR,
-    ),
-    (ROLLING_SERVICE, "POST", "/internal/rolling/dead-letters/{dead_letter_id}/discard"): (
-        OPERATOR,
-    ),
+    **dict.fromkeys((*REPLAY_ROUTES, *DISCARD_ROUTES), (OPERATOR,)),
 }

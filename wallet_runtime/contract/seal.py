@@ -9,15 +9,15 @@ MAINTENANCE), the database in the transaction of the write (`wallet.refuse_seale
 charge lets its own commands through, and what they record; the database judges the pass.
 """
 
+from wallet_runtime.contract.events import CONSUMER_WORKERS
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     PLAYER_SERVICE,
-    ROLLING_SERVICE,
     ROLLING_WORKER,
     WALLET_SERVICE,
     WALLET_WORKER,
 )
-from wallet_runtime.contract.routes import Route
+from wallet_runtime.contract.routes import REPLAY_ROUTES, Route
 
 # --- routes that take a body and pass for whoever may call them
 PASSING_ROUTES: dict[Route, str] = {
@@ -53,11 +53,7 @@ PASSING_FENCED_ROUTES: dict[Route, str] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/bets/rollback"): _BETS,
     (WALLET_SERVICE, "POST", "/internal/wallet/v2/players"): _CANARY,
     (PLAYER_SERVICE, "POST", "/internal/players"): _CANARY,
-    (
-        ROLLING_SERVICE,
-        "POST",
-        "/internal/rolling/dead-letters/{dead_letter_id}/replay",
-    ): "a drain ends with the events that are set aside",
+    **dict.fromkeys(REPLAY_ROUTES, "a drain ends with the events that are set aside"),
 }
 
 # Functions of the database that the operators' role calls. Those that are not here are refused: a
@@ -84,7 +80,7 @@ PASSING_LOOPS: dict[tuple[str, str], str] = {
     (WALLET_WORKER, "outbox_publisher"): _DRAIN,
     (WALLET_WORKER, "delivery"): "has what the stream lost published again; a drain waits for it",
     (ROLLING_WORKER, "outbox_publisher"): _DRAIN,
-    (ROLLING_WORKER, "event_consumer"): _DRAIN,
+    **{(worker, "event_consumer"): _DRAIN for worker in CONSUMER_WORKERS},
     (WALLET_SERVICE, "freeze_guard"): "finishes the freeze itself",
     (WALLET_SERVICE, "ledger_reconciliation"): "moves nothing and records what it found",
     (
@@ -95,7 +91,7 @@ PASSING_LOOPS: dict[tuple[str, str], str] = {
 # These take no turn while money is sealed, and are well all the same.
 PAUSED_LOOPS: tuple[tuple[str, str], ...] = (
     (WALLET_WORKER, "retention"),
-    (ROLLING_WORKER, "retention"),
+    *((worker, "retention") for worker in CONSUMER_WORKERS),
     (ROLLING_WORKER, "expiry_scheduler"),
     (ROLLING_WORKER, "completion_retry"),
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 from wallet_runtime.contract.persons import Person, key_id_of
 from wallet_runtime.contract.processes import OPERATOR
+from wallet_runtime.contract.routes import dead_letter_path
 from wallet_runtime.plumbing.errors import Conflict, Forbidden, NotFound
 from wallet_runtime.plumbing.events.dead_letters import BLOCKED, DeadLetters
 from wallet_runtime.plumbing.http.app import Answer, Call, Route
@@ -58,7 +59,7 @@ class DiscardBody(Body):
 def dead_letter_routes(consumer: str) -> tuple[Route, ...]:
     """Build the routes of a consumer; `consumer` is the name of its schema."""
     desk = DeadLetterDesk(DeadLetters(consumer))
-    one = f"/internal/{consumer}/dead-letters/{{dead_letter_id}}"
+    one = dead_letter_path(consumer)
     return (
         Route("POST", f"{one}/replay", desk.replay),
         Route("POST", f"{one}/discard", desk.request_discard, DiscardBody),
