@@ -24,7 +24,7 @@ from rubyops.adapters.local.waiting import Waiting
 from rubyops.adapters.streams import redis_client
 from rubyops.errors import RubyopsError, TimedOut, Unreachable
 from rubyops.ports import Database
-from wallet_runtime.contract.events import ROLLING_STREAM, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.events import CONSUMER_WORKERS, ROLLING_STREAM, WALLET_STREAM_PREFIX
 from wallet_runtime.contract.processes import ROLLING_SERVICE, ROLLING_WORKER, WALLET_WORKER
 
 HOST = "127.0.0.1"
@@ -62,6 +62,7 @@ _ANY = "+ping +hello +auth +select +quit +client|setname +client|getname +client
 _CONSUME = "+multi +exec +discard +xreadgroup +xack +xgroup|create +xinfo"
 _PUBLISH = "+multi +exec +discard +xadd +xrange +xinfo +xpending +xtrim +exists"
 _WALLET, _ROLLING = f"~{WALLET_STREAM_PREFIX}*", f"~{ROLLING_STREAM}"
+_CONSUMER = f"{_WALLET} resetchannels -@all {_ANY} {_CONSUME}"
 # The operator's user may do everything, and the read user may read everything. Each process may use
 # only the commands and keys that it needs (ADR 20).
 ACCESS_RULES = {
@@ -70,7 +71,8 @@ ACCESS_RULES = {
         f"%R~* resetchannels -@all +@read -@write {_ANY} +echo +time +info +xinfo +acl|whoami"
     ),
     WALLET_WORKER: f"{_WALLET} resetchannels -@all {_ANY} {_PUBLISH}",
-    ROLLING_WORKER: f"{_WALLET} resetchannels -@all {_ANY} {_CONSUME} ({_ROLLING} {_PUBLISH})",
+    **dict.fromkeys(CONSUMER_WORKERS, _CONSUMER),
+    ROLLING_WORKER: f"{_CONSUMER} ({_ROLLING} {_PUBLISH})",
     ROLLING_SERVICE: f"resetchannels -@all {_ANY}",
 }
 REDIS_USERS = tuple(ACCESS_RULES)
