@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 from checks.platform import forward_progress
 from commands._facts import consumers_alive
-from commands.stop_consumers import CONSUMERS
 from rubyops.effects.platform import StartProcesses
 from rubyops.effects.wait import WaitFor
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
+from wallet_runtime.contract.events import CONSUMER_WORKERS
 
 PROGRESS_SECONDS = 30.0
 
@@ -26,11 +26,11 @@ class Params:
 def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want every consumer that does not run; one that runs and makes no progress is waited for."""
     del params
-    copies = consumers_alive(read, CONSUMERS)
+    copies = consumers_alive(read, CONSUMER_WORKERS)
     wait = WaitFor("forward-progress", timeout_seconds=PROGRESS_SECONDS)
     down = [f"{copy.label} ({copy.state})" for copy in copies if copy.state != "running"]
     if down:
-        return Planned((StartProcesses(CONSUMERS), wait), {"not running": down})
+        return Planned((StartProcesses(CONSUMER_WORKERS), wait), {"not running": down})
     progress = forward_progress.run(read)
     if not progress.ok:
         return Planned((wait,), {"no progress": progress.summary})

@@ -12,9 +12,7 @@ from rubyops.effects.platform import StopProcesses
 from rubyops.errors import Refused
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
-from wallet_runtime.contract.processes import ROLLING_WORKER
-
-CONSUMERS = (ROLLING_WORKER,)
+from wallet_runtime.contract.events import CONSUMER_WORKERS
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Params:
 def plan(params: Params, read: Read) -> Planned | NoOp:
     """Want every consumer stopped that is not; refuse where one is out of the driver's reach."""
     del params
-    copies = consumers_alive(read, CONSUMERS)
+    copies = consumers_alive(read, CONSUMER_WORKERS)
     beyond_reach = [copy for copy in copies if copy.state == "unknown to the driver"]
     if beyond_reach:
         raise Refused(
@@ -38,7 +36,7 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     if not alive:
         stopped = ", ".join(copy.label for copy in copies)
         return NoOp(f"every consumer of wallet events is stopped, and none reports: {stopped}")
-    return Planned((StopProcesses(CONSUMERS),), {"running": alive})
+    return Planned((StopProcesses(CONSUMER_WORKERS),), {"running": alive})
 
 
 COMMAND = Command(
