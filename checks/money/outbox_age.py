@@ -8,11 +8,10 @@ from rubyops.errors import Unreachable
 from rubyops.model.finding import Finding, failed, inconclusive, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.events import CONSUMER_GROUPS, PARTITIONS
 
 AGE_LIMIT_MS = 5_000
 COMPARED_LIMIT_MS = 30_000
-STREAMS = tuple(f"{WALLET_STREAM_PREFIX}{number}" for number in range(PARTITIONS))
 
 
 def run(read: Read) -> Finding:
@@ -60,13 +59,16 @@ def _unread(read: Read, depth: int) -> str | None:
 def _unseen(read: Read) -> str | None:
     """Say why nobody knows whether published events are consumed; None where it can be seen."""
     try:
-        known = {group["stream"] for group in read.groups() if group["group"] == ROLLING_GROUP}
+        known = {(group["stream"], group["group"]) for group in read.groups()}
     except Unreachable as fault:
         return f"the streams cannot be seen: {fault.message}"
-    missing = [stream for stream in STREAMS if stream not in known]
+    missing = [pair for pair in CONSUMER_GROUPS if pair not in known]
     if not missing:
         return None
-    return f"{len(missing)} of {len(STREAMS)} streams have no group of consumers: {missing[0]}"
+    stream, group = missing[0]
+    number = sum(other == group for _, other in missing)
+    lacking = f"{number} of {PARTITIONS} streams have no group of consumers"
+    return f"{lacking}: {stream} has no {group}"
 
 
 CHECK = Check("outbox-age", "Events are published in time", ("TRG-7",), run)

@@ -9,18 +9,14 @@ from checks._answer import all_true
 from rubyops.model.finding import Finding
 from rubyops.model.step import Check
 from rubyops.ports import Read, Row
-from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
-
-EXPECTED_GROUPS = tuple(
-    (f"{WALLET_STREAM_PREFIX}{number}", ROLLING_GROUP) for number in range(PARTITIONS)
-)
+from wallet_runtime.contract.events import CONSUMER_GROUPS
 
 
 def run(read: Read) -> Finding:
     """Count unpublished events and those that no consumer has applied, then look at each group.
 
     An event that a stream has lost is in no group's backlog, so the outbox is compared with the
-    consumer's own records.
+    records of every consumer.
     """
     row = read.one("facts_outbox")
     faults = [
@@ -36,7 +32,7 @@ def run(read: Read) -> Finding:
     groups = {(group["stream"], group["group"]): group for group in read.groups()}
     faults += [
         f"stream {stream} has no group {group}"
-        for stream, group in EXPECTED_GROUPS
+        for stream, group in CONSUMER_GROUPS
         if (stream, group) not in groups
     ]
     faults += [fault for group in groups.values() if (fault := _fault(group))]

@@ -30,7 +30,7 @@ class DrainPort(Protocol):
         """Write this effect's canary event to the outbox, once, and return the event's id."""
 
     def canary_arrived(self, event_id: str) -> bool:
-        """Whether the canary event is in the consumer's inbox."""
+        """Whether the canary event is in the inbox of every consumer."""
 
 
 @dataclass(frozen=True)

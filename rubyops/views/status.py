@@ -12,6 +12,7 @@ from rubyops.views.copies import CopiesView, read_copies
 from rubyops.views.lock import LockFacts, lock_item
 from rubyops.views.money import MoneyView
 from rubyops.views.view import Item, View, plain
+from wallet_runtime.contract.events import WALLET_CONSUMERS
 
 D = TypeVar("D")
 READINESS = ("service-health", "forward-progress")
@@ -39,7 +40,7 @@ class OutboxFacts:
     """Events between the wallet and its consumers: counts, and ages in milliseconds.
 
     `missing` events were lost by the stream. `lag` counts the entries that consumers have not read,
-    None without a consumer group.
+    and is None while a consumer has no group.
     """
 
     unapplied: int
@@ -126,7 +127,9 @@ def _topology(read: Read) -> Item[GateFacts | None]:
 
 def _outbox(read: Read) -> Item[OutboxFacts | None]:
     counts, groups = read.one("facts_outbox"), read.groups()
-    lag = sum(group["lag"] for group in groups) if groups else None
+    known = {group["group"] for group in groups}
+    every = all(consumer.group in known for consumer in WALLET_CONSUMERS.values())
+    lag = sum(group["lag"] for group in groups) if every else None
     facts = OutboxFacts(**counts, lag=lag)
     status: Status = "failed" if facts.missing else "inconclusive" if lag is None else "ok"
     return Item("outbox", "outbox", status, "".join(_outbox_words(facts)), facts)

@@ -143,31 +143,39 @@ SELECT currency, count(DISTINCT (brand_id, player_id)) AS players, sum(balance) 
   FROM wallet.wallet_account WHERE balance <> 0 GROUP BY currency ORDER BY currency;
 
 -- name: facts_outbox
--- Unpublished events of both outboxes, the age of the oldest, published events that their consumer
--- has neither applied nor set aside, how many of them the stream has lost, when that was looked at
--- last, and events that were set aside.
+-- Unpublished events of both outboxes and the age of the oldest. Published events that a consumer
+-- has neither applied nor set aside, once for each consumer that lacks them. How many published
+-- events the stream has lost, and the age of that comparison. Dead letters of all consumers.
 WITH since AS MATERIALIZED (
     SELECT o.event_id, o.brand_id, o.player_id, o.event_no
       FROM wallet.wallet_outbox_partition p
       JOIN wallet.wallet_outbox o ON o.partition_no = p.partition_no
                                  AND o.publication_no > p.applied_no
+), given AS (
+    SELECT array_agg(event_id) AS event_ids, array_agg(brand_id) AS brand_ids,
+           array_agg(player_id) AS player_ids, array_agg(event_no) AS event_nos
+      FROM since
+), consumer AS (
+    -- each consumer
+    SELECT (SELECT count(*) FROM given g,
+                   {consumer}.unapplied(g.event_ids, g.brand_ids, g.player_ids,
+                                        g.event_nos)) AS unapplied,
+           (SELECT count(*) FROM {consumer}.{consumer}_dead_letter
+             WHERE resolved_at IS NULL) AS set_aside
+    -- union all
 ), compared AS (
     SELECT sum(missing)::bigint AS missing,
            CASE WHEN bool_and(compared_at IS NOT NULL) THEN min(compared_at) END AS at
       FROM wallet.wallet_outbox_partition
 )
-SELECT (SELECT count(*) FROM (SELECT array_agg(event_id) AS event_ids,
-                                     array_agg(brand_id) AS brand_ids,
-                                     array_agg(player_id) AS player_ids,
-                                     array_agg(event_no) AS event_nos FROM since) g,
-               rolling.unapplied(g.event_ids, g.brand_ids, g.player_ids, g.event_nos)) AS unapplied,
+SELECT (SELECT sum(unapplied)::bigint FROM consumer) AS unapplied,
        (SELECT missing FROM compared) AS missing,
        (SELECT (extract(epoch FROM clock_timestamp() - at) * 1000)::bigint
           FROM compared) AS compared_age_ms,
        (SELECT count(*) FROM wallet.wallet_outbox WHERE published_at IS NULL) AS wallet_unpublished,
        (SELECT count(*) FROM rolling.rolling_outbox
          WHERE published_at IS NULL) AS rolling_unpublished,
-       (SELECT count(*) FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL) AS set_aside,
+       (SELECT sum(set_aside)::bigint FROM consumer) AS set_aside,
        greatest(0, extract(epoch FROM clock_timestamp() - least(
            (SELECT min(occurred_at) FROM wallet.wallet_outbox WHERE published_at IS NULL),
            (SELECT min(occurred_at) FROM rolling.rolling_outbox

@@ -1,4 +1,4 @@
--- Statements of a consumer of events. `sql.owners` fills them in once for each of CONSUMERS:
+-- Statements of a consumer of events. `sql.owners` fills them in once for each of WALLET_CONSUMERS:
 -- `{consumer}` is its schema, and `{publisher}` is the schema whose events it reads.
 
 -- name: {consumer}_consumer_tables

@@ -51,8 +51,13 @@ SELECT wallet.publish_canary(%(effect_id)s::text, %(token)s::bigint, %(brand_id)
                              %(player_id)s::uuid)::text AS event_id;
 
 -- name: ops_canary_arrived
--- Whether the consumer has claimed the canary event.
-SELECT EXISTS (SELECT FROM rolling.rolling_inbox WHERE event_id = %(event_id)s::uuid) AS arrived;
+-- Whether every consumer has claimed the canary event.
+SELECT bool_and(claimed) AS arrived FROM (
+    -- each consumer
+    SELECT EXISTS (SELECT FROM {consumer}.{consumer}_inbox
+                    WHERE event_id = %(event_id)s::uuid) AS claimed
+    -- union all
+) AS consumer;
 
 -- name: ops_seed_players
 -- Create legacy players if none exist. The statement first checks the fencing token and refuses to

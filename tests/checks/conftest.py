@@ -2,14 +2,15 @@
 
 import pytest
 
-from checks.money import outbox_age
 from tests.checks.live import LiveRead
 from tests.checks.money import Money
 from tests.cluster import TestDatabase
-from wallet_runtime.contract.events import ROLLING_GROUP
+from wallet_runtime.contract.events import CONSUMER_GROUPS
 
-_CAUGHT_UP = {"group": ROLLING_GROUP, "lag": 0, "pending": 0, "length": 1}
-CONSUMED = [{"stream": stream, **_CAUGHT_UP} for stream in outbox_age.STREAMS]
+CONSUMED = [
+    {"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1}
+    for stream, group in CONSUMER_GROUPS
+]
 
 
 @pytest.fixture

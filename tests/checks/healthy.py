@@ -9,7 +9,7 @@ from checks.platform import (
 )
 from rubyops.ports import Copy, HttpAnswer, Row
 from rubyops.testing.reading import MemoryRead
-from wallet_runtime.contract.events import PARTITIONS, ROLLING_GROUP, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.events import CONSUMER_GROUPS
 from wallet_runtime.contract.processes import (
     PROCESSES,
     WALLET_SERVICE,
@@ -78,14 +78,8 @@ def healthy(**changes: Any) -> MemoryRead:
         "facts_outbox": [DRAINED],
     }
     groups = [
-        {
-            "stream": f"{WALLET_STREAM_PREFIX}{number}",
-            "group": ROLLING_GROUP,
-            "lag": 0,
-            "pending": 0,
-            "length": 9,
-        }
-        for number in range(PARTITIONS)
+        {"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 9}
+        for stream, group in CONSUMER_GROUPS
     ]
     copies = [Copy(process, 1, "http://127.0.0.1:1", 1, "running") for process in PROCESSES]
     read = MemoryRead(facts=facts, kept=copies, answers=answers, stream_groups=groups)

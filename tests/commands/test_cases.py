@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from checks.money.outbox_drained import EXPECTED_GROUPS
 from checks.platform import policy_endpoint, topology_endpoint
 from rubyops.effects.base import AnyEffect
 from rubyops.engine.playbook.params import type_params
@@ -21,6 +20,7 @@ from rubyops.model.step import Command, NoOp
 from rubyops.ports import Copy, HttpAnswer
 from rubyops.registry import COMMANDS
 from rubyops.testing.reading import FACTS, MemoryRead
+from wallet_runtime.contract.events import CONSUMER_GROUPS
 from wallet_runtime.contract.processes import WALLET_SERVICE, WORKER_PROCESSES
 
 CASES = Path(__file__).parent.parent / "cases"
@@ -85,7 +85,7 @@ def _read(case: dict[str, Any]) -> MemoryRead:
     environment = dataclasses.replace(FACTS, **case.get("environment", {}))
     caught_up = [
         {"stream": stream, "group": group, "lag": 0, "pending": 0, "length": 1}
-        for stream, group in EXPECTED_GROUPS
+        for stream, group in CONSUMER_GROUPS
     ]
     groups = caught_up if case.get("groups") == "drained" else []
     facts = dict(case.get("facts", {}))

@@ -36,7 +36,7 @@ class Outbox:
         return str(row["event_id"])
 
     def canary_arrived(self, event_id: str) -> bool:
-        """Whether the canary event is in the consumer's inbox."""
+        """Whether the canary event is in the inbox of every consumer."""
         return bool(self.platform.one("ops_canary_arrived", event_id=event_id)["arrived"])
 
 

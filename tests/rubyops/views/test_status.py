@@ -17,6 +17,7 @@ from rubyops.views.money import MoneyView, money_of, read_money
 from rubyops.views.status import StatusView, read_status
 from rubyops.views.view import plain, released
 from tests.checks.live import LiveRead
+from wallet_runtime.contract.events import ROLLING_GROUP
 from wallet_runtime.contract.freeze import Verdict
 
 OPEN_MONEY = money_of(FreezeTruth(Verdict("open", "open", 0)))
@@ -41,8 +42,8 @@ class Told(StillRead):
         self.lag = lag
 
     def groups(self) -> list[Row]:
-        """One consumer group with this lag, or none."""
-        return [] if self.lag is None else [{"lag": self.lag}]
+        """Return one group that is so many entries behind, or none."""
+        return [] if self.lag is None else [{"group": ROLLING_GROUP, "lag": self.lag}]
 
 
 def seen(read: Any, control: ControlDatabase, money: MoneyView = OPEN_MONEY) -> StatusView:
