@@ -1,15 +1,26 @@
 """Dead letters as commands find and word them: events that were set aside."""
 
-from rubyops.errors import Refused
+from rubyops.errors import Refused, UsageError
 from rubyops.ports import Read, Row
+from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
 
 LIST = "rubyops events dead-letter list"
+WHOSE = "the schema of its consumer; it may be left out while there is one consumer"
 BLOCKED = "HELD_UP"  # the reason of an event that did not fail and waits behind another
 
 
-def find(read: Read, number: int) -> Row:
+def consumer_named(schema: str) -> Consumer:
+    """Return the consumer of this schema, or the only one for "". Raises `UsageError`."""
+    if not schema and len(WALLET_CONSUMERS) == 1:
+        return next(iter(WALLET_CONSUMERS.values()))
+    if schema not in WALLET_CONSUMERS:
+        raise UsageError(f"say whose event it is: --consumer {'|'.join(WALLET_CONSUMERS)}")
+    return WALLET_CONSUMERS[schema]
+
+
+def find(read: Read, consumer: Consumer, number: int) -> Row:
     """Find a dead letter by its number, also a resolved one. Raises `Refused`."""
-    rows = read.rows("facts_dead_letters", dead_letter_id=number, limit=1)
+    rows = read.rows("facts_dead_letters", dead_letter_id=number, consumer=consumer.schema, limit=1)
     if not rows:
         raise Refused(
             f"No event that was set aside has the number {number}; nothing was changed.",

@@ -8,20 +8,30 @@ Undo: none. Until it is confirmed, `rubyops events dead-letter replay` still app
 
 from dataclasses import dataclass
 
-from commands._dead_letters import BLOCKED, LIST, find, resolution, shown, waits
+from commands._dead_letters import (
+    BLOCKED,
+    LIST,
+    WHOSE,
+    consumer_named,
+    find,
+    resolution,
+    shown,
+    waits,
+)
 from rubyops.effects.service_call import CallService
 from rubyops.errors import Refused, UsageError
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read
-from wallet_runtime.contract.processes import ROLLING_SERVICE
+from wallet_runtime.contract.routes import dead_letter_path
 
 
 @dataclass(frozen=True)
 class Params:
-    """The number of the dead letter, and the reason for its discard."""
+    """The number of the dead letter, the reason for its discard, and the consumer."""
 
     number: int = option("the number that `rubyops events dead-letter list` shows")
     reason: str = option("the reason for the discard; the person who confirms it reads it")
+    consumer: str = option(WHOSE, "")
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
@@ -29,7 +39,8 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
     reason = params.reason.strip()
     if not reason:
         raise UsageError("a discard needs a reason: the person who confirms it reads it")
-    letter = find(read, params.number)
+    consumer = consumer_named(params.consumer)
+    letter = find(read, consumer, params.number)
     if letter["resolved_at"] is not None:
         return NoOp(resolution(letter))
     if letter["reason"] == BLOCKED:
@@ -38,12 +49,8 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
         who, why = letter["discard_requested_by"], letter["discard_reason"]
         asked = f"{who} has asked for it, because {why!r}"
         return NoOp(f"{asked}; another person confirms it in the back office")
-    effect = CallService(
-        ROLLING_SERVICE,
-        "POST",
-        f"/internal/rolling/dead-letters/{params.number}/discard",
-        {"reason": reason},
-    )
+    path = f"{dead_letter_path(consumer.schema, params.number)}/discard"
+    effect = CallService(consumer.service, "POST", path, {"reason": reason})
     return Planned((effect,), {**shown(letter), "then": "a person of the back office confirms it"})
 
 

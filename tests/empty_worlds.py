@@ -30,6 +30,7 @@ from rubyops.registry import CHECKS, COMMANDS
 from rubyops.testing.reading import FACTS
 from tests.checks.money import Money
 from tests.cluster import PASSWORD, Cluster, TestDatabase
+from wallet_runtime.contract.events import WALLET_CONSUMERS
 from wallet_runtime.contract.processes import PROCESSES
 
 WORLDS = (
@@ -58,8 +59,12 @@ VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
     "bets-rollback": {"authorization": (NOBODY,)},
     "bets-settle": {"authorization": (NOBODY,), "payout": ("0",)},
     "confirm-health": {"timeout_seconds": (30,)},
-    "dead-letter-discard": {"number": (1,), "reason": ("it is no event",)},
-    "dead-letter-replay": {"number": (1,)},
+    "dead-letter-discard": {
+        "number": (1,),
+        "reason": ("it is no event",),
+        "consumer": tuple(WALLET_CONSUMERS),
+    },
+    "dead-letter-replay": {"number": (1,), "consumer": tuple(WALLET_CONSUMERS)},
     "drain-outbox": {"timeout_seconds": (60,)},
     "flow": {"name": tuple(FLOWS)},
     "freeze": {"reason": ("",), "take_over": ("", "r-1")},

@@ -13,6 +13,7 @@ from rubyops.views.bets import read_open_bets
 from rubyops.views.dead_letters import read_dead_letters
 from rubyops.views.environments import show_environments
 from rubyops.views.trace import read_trace
+from wallet_runtime.contract.events import WALLET_CONSUMERS
 
 LISTED_MAX = 100
 BET_COLUMNS = (
@@ -25,7 +26,9 @@ BET_COLUMNS = (
     "topology_version",
     "created_at",
 )
+# A column that would say the same in every row is left out.
 LETTER_COLUMNS = (
+    *(("consumer",) if len(WALLET_CONSUMERS) > 1 else ()),
     "dead_letter_id",
     "event_type",
     "reason",
@@ -64,15 +67,18 @@ def bets_list(*, console: Console, environment: str | None, limit: int) -> int:
 
 
 @click.command("list")
+@click.option("--consumer", type=click.Choice([*WALLET_CONSUMERS]), help="Of this consumer alone.")
 @_limited
 @line
-def dead_letter_list(*, console: Console, environment: str | None, limit: int) -> int:
+def dead_letter_list(
+    *, console: Console, environment: str | None, consumer: str | None, limit: int
+) -> int:
     """List events that were set aside.
 
     A FAILED one holds up its player; HELD_UP ones wait `behind` it.
     """
     toolkit = bootstrap.open_environment(environment)
-    view = read_dead_letters(toolkit.reader, limit)
+    view = read_dead_letters(toolkit.reader, consumer, limit)
     render.table(console, LETTER_COLUMNS, view.letters)
     console.say(f"{view.total} events set aside{_shown(view.total, limit)}")
     return render.answer(console, toolkit.environment.name, view)

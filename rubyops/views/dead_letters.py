@@ -10,7 +10,7 @@ from rubyops.views.view import Item, View, total_of
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One event that is not applied. A malformed event has no type, player or number.
+    """One event that a consumer has not applied. A malformed event has no type, player or number.
 
     `behind` is the id of the dead letter for which the event waits. `total` is the count of all
     unresolved dead letters.
@@ -35,6 +35,7 @@ class DeadLetter:
     resolved_at: datetime | None
     behind: int | None
     total: int
+    consumer: str
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class DeadLettersView(View):
         return {"total": self.total}
 
 
-def read_dead_letters(read: Read, limit: int) -> DeadLettersView:
-    """List the oldest dead letters, at most `limit`."""
-    rows = read.rows("facts_dead_letters", dead_letter_id=None, limit=limit)
+def read_dead_letters(read: Read, consumer: str | None, limit: int) -> DeadLettersView:
+    """List the oldest dead letters of a consumer, or of all if it is None; at most `limit`."""
+    rows = read.rows("facts_dead_letters", dead_letter_id=None, consumer=consumer, limit=limit)
     return DeadLettersView(tuple(DeadLetter(**row) for row in rows), total_of(rows), limit)

@@ -1,5 +1,5 @@
--- Statements for dead letters. `sql.owners` fills them in once for each of CONSUMERS: `{consumer}`
--- is the name of the consumer's schema.
+-- Statements for dead letters. `sql.owners` fills them in once for each of WALLET_CONSUMERS:
+-- `{consumer}` is the name of the consumer's schema.
 
 -- name: {consumer}_dead_letter_add
 -- Store a dead letter, if this copy of the process has the lease of the partition. It is an entry
@@ -134,19 +134,24 @@ SELECT d.dead_letter_id, d.reason, d.resolved_at, d.event_id, d.event_no, d.even
  WHERE d.dead_letter_id = %(dead_letter_id)s;
 
 -- name: facts_dead_letters
--- Open dead letters, oldest first, or one by its number whatever became of it. `total` counts all
--- that are open, `behind` is the one that an event waits for.
-SELECT d.dead_letter_id, d.event_type, d.reason, d.tries, d.error, d.brand_id::text,
-       d.player_id::text, d.event_id::text, d.event_no, d.stream, d.entry_id, d.set_aside_at,
-       d.replay_requested_at, d.discard_reason, d.discard_requested_by, d.discard_confirmed_by,
-       d.resolved_at,
-       (SELECT min(b.dead_letter_id) FROM rolling.rolling_dead_letter b
-         WHERE b.resolved_at IS NULL AND b.reason = 'FAILED'
-           AND b.brand_id = d.brand_id AND b.player_id = d.player_id
-           AND b.event_no < d.event_no) AS behind,
-       count(*) OVER () AS total
-  FROM rolling.rolling_dead_letter d
- WHERE CASE WHEN %(dead_letter_id)s::bigint IS NULL THEN d.resolved_at IS NULL
-            ELSE d.dead_letter_id = %(dead_letter_id)s::bigint END
- ORDER BY d.dead_letter_id
+-- Open dead letters of one consumer (NULL: of all), oldest first, or one by its number, which may
+-- be resolved. `total` counts the open ones, `behind` is the dead letter that an event waits for.
+SELECT dead_letter_id, event_type, reason, tries, error, brand_id::text, player_id::text,
+       event_id::text, event_no, stream, entry_id, set_aside_at, replay_requested_at,
+       discard_reason, discard_requested_by, discard_confirmed_by, resolved_at, behind,
+       count(*) OVER () AS total, consumer
+  FROM (
+    -- each consumer
+    SELECT d.*, '{consumer}' AS consumer,
+           (SELECT min(b.dead_letter_id) FROM {consumer}.{consumer}_dead_letter b
+             WHERE b.resolved_at IS NULL AND b.reason = 'FAILED'
+               AND b.brand_id = d.brand_id AND b.player_id = d.player_id
+               AND b.event_no < d.event_no) AS behind
+      FROM {consumer}.{consumer}_dead_letter d
+     WHERE CASE WHEN %(dead_letter_id)s::bigint IS NULL THEN d.resolved_at IS NULL
+                ELSE d.dead_letter_id = %(dead_letter_id)s::bigint END
+    -- union all
+) AS letter
+ WHERE consumer = coalesce(%(consumer)s::text, consumer)
+ ORDER BY set_aside_at, consumer, dead_letter_id
  LIMIT %(limit)s;

@@ -11,7 +11,9 @@ import msgspec
 
 from wallet_runtime.admin.command import Audit, send
 from wallet_runtime.admin.domain import TransactionNotFound, confirm_already_active, review_path
-from wallet_runtime.contract.processes import ADMIN_SERVICE, ROLLING_SERVICE, WALLET_SERVICE
+from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
+from wallet_runtime.contract.processes import ADMIN_SERVICE, WALLET_SERVICE
+from wallet_runtime.contract.routes import dead_letter_path
 from wallet_runtime.plumbing.errors import Invalid, NotFound, PassedThrough
 from wallet_runtime.plumbing.http import auth
 from wallet_runtime.plumbing.http.app import Answer, Call, Route, Service
@@ -25,7 +27,6 @@ TOPOLOGY = "/internal/wallet/topology"
 POLICY = "/internal/wallet/policy"
 ACTIVATIONS = "/internal/wallet/activations"
 COUPON_GRANTS = "/internal/wallet/v2/coupon-grants"
-DEAD_LETTERS = "/internal/rolling/dead-letters"
 CAMPAIGNS = "/internal/wallet/v2/campaigns"
 
 # Commands of the back office for a player's wallet: the same path behind both prefixes.
@@ -44,6 +45,7 @@ ADJUSTMENTS = {
     "adjustments/reject": "decided_by",
 }
 REASON_LENGTH = 500
+ROLLING = "rolling"
 
 
 class PairStart(Body, omit_defaults=True):
@@ -237,13 +239,13 @@ def adjustment(path: str, person_field: str, context: Context, call: Call) -> An
     return _movement(context, call, path, call.body)
 
 
-def discard(step: str, context: Context, call: Call) -> Answer:
+def discard(consumer: Consumer, step: str, context: Context, call: Call) -> Answer:
     """Ask for a dead letter to be discarded, or confirm it, signed for the token's person."""
-    path = f"{DEAD_LETTERS}/{_segment(call, 'dead_letter_id')}/{step}"
+    path = f"{dead_letter_path(consumer.schema, _segment(call, 'dead_letter_id'))}/{step}"
     audit = (call.path["dead_letter_id"][:UUID_LENGTH], call.body.reason if call.body else None)
     command = "dead-letter." + step.replace("/", ".")
     body = call.body or {}
-    return send(context, call, command, "POST", path, body, audit, process=ROLLING_SERVICE)
+    return send(context, call, command, "POST", path, body, audit, process=consumer.service)
 
 
 def _read(context: Context, call: Call, path: str) -> Answer:
@@ -316,6 +318,20 @@ def _segment(call: Call, name: str) -> str:
     return quote(call.path[name], safe="")
 
 
+def _discards(consumer: Consumer) -> tuple[Route, Route]:
+    """Make the routes by which persons discard a consumer's dead letters.
+
+    The paths for rolling name no consumer, because clients already use these paths.
+    """
+    owner = "" if consumer.schema == ROLLING else f"{consumer.schema}/"
+    path = f"/api/v1/{owner}dead-letters/{{dead_letter_id}}/discard"
+    ask, confirm = (partial(discard, consumer, step) for step in ("discard", "discard/confirm"))
+    return (
+        Route("POST", path, ask, Discard, auth.admin),
+        Route("POST", f"{path}/confirm", confirm, access=auth.admin),
+    )
+
+
 SERVICE = Service(
     ADMIN_SERVICE,
     routes=(
@@ -372,19 +388,7 @@ SERVICE = Service(
             Route("POST", f"/api/v1/{path}", partial(adjustment, path, field), dict, auth.admin)
             for path, field in ADJUSTMENTS.items()
         ),
-        Route(
-            "POST",
-            "/api/v1/dead-letters/{dead_letter_id}/discard",
-            partial(discard, "discard"),
-            Discard,
-            auth.admin,
-        ),
-        Route(
-            "POST",
-            "/api/v1/dead-letters/{dead_letter_id}/discard/confirm",
-            partial(discard, "discard/confirm"),
-            access=auth.admin,
-        ),
+        *(route for consumer in WALLET_CONSUMERS.values() for route in _discards(consumer)),
         Route("POST", "/api/v1/campaigns", create_campaign, dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/issue", partial(coupon, "issue"), dict, auth.admin),
         Route(

@@ -27,7 +27,7 @@ RECORDS: tuple[tuple[type, str, dict[str, Any]], ...] = (
     (GateFacts, "facts_gate", {}),
     (OutboxFacts, "facts_outbox", {}),
     (OpenBet, "facts_open_bets", {"code": None, "version": None, "limit": 10}),
-    (DeadLetter, "facts_dead_letters", {"dead_letter_id": None, "limit": 10}),
+    (DeadLetter, "facts_dead_letters", {"dead_letter_id": None, "consumer": None, "limit": 10}),
     (SavedTopology, "facts_topologies", {}),
     (SavedPolicy, "facts_policies", {}),
     (Activation, "facts_activations", {}),

@@ -49,9 +49,9 @@ def test_open_bets_are_counted_beyond_those_that_are_shown(money: Money, read: L
 
 
 def test_dead_letters_name_their_error(money: Money, read: LiveRead) -> None:
-    assert read_dead_letters(read, 10).total == 0
+    assert read_dead_letters(read, None, 10).total == 0
     money.plant(MALFORMED)
-    view = read_dead_letters(read, 10)
+    view = read_dead_letters(read, None, 10)
     (item,) = view.results
     assert (item.summary, view.total) == ("no type", 1)
     assert item.details.reason == "MALFORMED"
