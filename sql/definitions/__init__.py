@@ -12,12 +12,15 @@ from pathlib import Path
 
 from sql.owners import fill, fillings
 from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.processes import PROCESSES
 
 FOLDER = Path(__file__).parent
 # The order of application. Triggers need functions, and grants need all others. Views and functions
 # may refer to each other, because a migration does not check function bodies in between.
 KINDS = ("views", "functions", "triggers", "grants")
 CONSUMER = "consumer"
+# What the placeholder of every process's role stands for.
+ROLES = {"{processes}": ", ".join(PROCESSES)}
 
 
 def schemas(database: str) -> list[str]:
@@ -35,7 +38,7 @@ def texts(database: str, kind: str) -> Iterator[str]:
         if path.is_relative_to(FOLDER / database / CONSUMER):
             yield from (fill(text, names) for names in fillings("{consumer}"))
         else:
-            yield text
+            yield fill(text, ROLES)
 
 
 def digests(database: str) -> dict[str, str]:

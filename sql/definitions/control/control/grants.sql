@@ -1,11 +1,21 @@
-GRANT USAGE ON SCHEMA control TO gateway, wallet_service, wallet_worker, rolling_service,
-    rolling_worker, game_service, player_service, admin_service, rubyops_read, rubyops_ops;
+-- A process that is newer than the first revision needs its role and its connection here, too.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY string_to_array('{processes}', ', ') LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', name);
+        END IF;
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), name);
+    END LOOP;
+END $$;
+
+GRANT USAGE ON SCHEMA control TO {processes}, rubyops_read, rubyops_ops;
 
 -- A process reads the freeze and writes of its own copies alone; policies hold it to these.
-GRANT SELECT ON control.freeze_state TO gateway, wallet_service, wallet_worker, rolling_service,
-    rolling_worker, game_service, player_service, admin_service;
-GRANT SELECT, INSERT, UPDATE ON control.service_copy TO gateway, wallet_service, wallet_worker,
-    rolling_service, rolling_worker, game_service, player_service, admin_service;
+GRANT SELECT ON control.freeze_state TO {processes};
+GRANT SELECT, INSERT, UPDATE ON control.service_copy TO {processes};
 GRANT SELECT, INSERT ON control.ledger_anchor TO wallet_service;
 
 GRANT SELECT ON ALL TABLES IN SCHEMA control TO rubyops_read, rubyops_ops;
