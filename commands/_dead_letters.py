@@ -2,7 +2,7 @@
 
 from rubyops.errors import Refused, UsageError
 from rubyops.ports import Read, Row
-from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS, Consumer
 
 LIST = "rubyops events dead-letter list"
 WHOSE = "the schema of its consumer; it may be left out while there is one consumer"

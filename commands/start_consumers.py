@@ -13,7 +13,7 @@ from rubyops.effects.platform import StartProcesses
 from rubyops.effects.wait import WaitFor
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
-from wallet_runtime.contract.events import CONSUMER_WORKERS
+from wallet_runtime.contract.consumers import CONSUMER_WORKERS
 
 PROGRESS_SECONDS = 30.0
 

@@ -12,7 +12,7 @@ from rubyops.effects.platform import StopProcesses
 from rubyops.errors import Refused
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
-from wallet_runtime.contract.events import CONSUMER_WORKERS
+from wallet_runtime.contract.consumers import CONSUMER_WORKERS
 
 
 @dataclass(frozen=True)

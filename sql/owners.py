@@ -2,12 +2,12 @@
 
 The statements in `sql/queries` whose names hold `{publisher}` or `{consumer}` are loaded once for
 each of these. The names are identifiers: they come from `PUBLISHERS` and from the literal list
-`contract.events.WALLET_CONSUMERS`, and from nowhere else.
+`contract.consumers.WALLET_CONSUMERS`, and from nowhere else.
 """
 
 import re
 
-from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS, Consumer
 
 PUBLISHERS = ("wallet", "rolling")
 _EACH = re.compile(r"^ *-- each consumer\n(.*?)^ *-- union all\n", re.DOTALL | re.MULTILINE)

@@ -30,7 +30,7 @@ from rubyops.registry import CHECKS, COMMANDS
 from rubyops.testing.reading import FACTS
 from tests.checks.money import Money
 from tests.cluster import PASSWORD, Cluster, TestDatabase
-from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 from wallet_runtime.contract.processes import PROCESSES
 
 WORLDS = (

@@ -2,24 +2,27 @@
 
 from importlib import import_module
 
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GAME_SERVICE,
     GATEWAY,
     PLAYER_SERVICE,
-    ROLLING_SERVICE,
-    ROLLING_WORKER,
     WALLET_SERVICE,
     WALLET_WORKER,
 )
 from wallet_runtime.plumbing.http.app import Service
 
-SERVICES = {
+# The modules of each consumer are in the package of its schema's name, unless the table has a row.
+_CONSUMERS = {
+    process: f"wallet_runtime.{each.schema}.{module}"
+    for each in WALLET_CONSUMERS.values()
+    for process, module in ((each.service, "api"), (each.worker, "worker"))
+}
+SERVICES = _CONSUMERS | {
     GATEWAY: "wallet_runtime.gateway.api",
     WALLET_SERVICE: "wallet_runtime.wallet.api",
     WALLET_WORKER: "wallet_runtime.wallet.worker",
-    ROLLING_SERVICE: "wallet_runtime.rolling.api",
-    ROLLING_WORKER: "wallet_runtime.rolling.worker",
     GAME_SERVICE: "wallet_runtime.game.api",
     PLAYER_SERVICE: "wallet_runtime.player.api",
     ADMIN_SERVICE: "wallet_runtime.admin.api",

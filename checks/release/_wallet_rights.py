@@ -4,11 +4,7 @@ A new right must be listed here. GATE-4 reports any other right, because a role 
 write money without wallet_service.
 """
 
-from wallet_runtime.contract.events import (
-    CONSUMER_SERVICES,
-    CONSUMER_WORKERS,
-    WALLET_CONSUMERS,
-)
+from wallet_runtime.contract.consumers import CONSUMER_SERVICES, CONSUMER_WORKERS, WALLET_CONSUMERS
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GATEWAY,

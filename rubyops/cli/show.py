@@ -13,7 +13,7 @@ from rubyops.views.bets import read_open_bets
 from rubyops.views.dead_letters import read_dead_letters
 from rubyops.views.environments import show_environments
 from rubyops.views.trace import read_trace
-from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 
 LISTED_MAX = 100
 BET_COLUMNS = (

@@ -12,7 +12,7 @@ from rubyops.views.copies import CopiesView, read_copies
 from rubyops.views.lock import LockFacts, lock_item
 from rubyops.views.money import MoneyView
 from rubyops.views.view import Item, View, plain
-from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 
 D = TypeVar("D")
 READINESS = ("service-health", "forward-progress")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sql.owners import fill, fillings
-from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 from wallet_runtime.contract.processes import PROCESSES
 
 FOLDER = Path(__file__).parent

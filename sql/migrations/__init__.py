@@ -1,6 +1,7 @@
 """The numbered revisions of each database: schemas, roles, tables and what they need, with data.
 
-A released revision never changes; `tests/data/revisions.sha256` holds the digest of each file.
+A released revision never changes, nor does a file of `templates`, which revisions fill in.
+`tests/data/revisions.sha256` holds the digest of each file.
 """
 
 from collections.abc import Iterator

@@ -9,8 +9,7 @@ from typing import Any
 
 from alembic import op
 
-from sql.owners import fill, names_of
-from wallet_runtime.contract.events import Consumer
+from sql.owners import fill
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -23,18 +22,19 @@ def run_statements(revision_file: str, direction: str) -> None:
         driver.execute(path.read_text(encoding="utf-8"))
 
 
-def make_consumer(template: str, consumer: Consumer) -> None:
-    """Make the schema, roles and tables of a consumer from a file of `templates`.
+def run_template(template: str, **names: str) -> None:
+    """Execute a file of `templates` with these names in place of its placeholders.
 
-    A revision names the file and the consumer literally, so it makes the same tables for good.
+    A template never changes, and a revision gives the names literally: so the revision makes the
+    same tables for good.
     """
-    _driver().execute(consumer_text(template, consumer))
+    _driver().execute(template_text(template, **names))
 
 
-def consumer_text(template: str, consumer: Consumer) -> str:
-    """Return the statements of a template with the names of this consumer."""
+def template_text(template: str, **names: str) -> str:
+    """Return the statements of a template with these names."""
     text = (TEMPLATES / f"{template}.sql").read_text(encoding="utf-8")
-    return fill(text, names_of(consumer))
+    return fill(text, {f"{{{placeholder}}}": name for placeholder, name in names.items()})
 
 
 def _driver() -> Any:

@@ -5,7 +5,7 @@ import pytest
 from commands import _dead_letters
 from commands._dead_letters import consumer_named
 from rubyops.errors import UsageError
-from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS, Consumer
 
 ROLLING = WALLET_CONSUMERS["rolling"]
 ANOTHER = Consumer("another", "another_group", "another_worker", "another_service")

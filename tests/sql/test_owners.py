@@ -7,12 +7,19 @@ import psycopg
 import pytest
 
 from sql import definitions, owners
-from sql.migrations.apply import TEMPLATES, consumer_text
+from sql.migrations.apply import TEMPLATES, template_text
 from tests.cluster import TestDatabase
-from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS, Consumer
 
 NEWEST = max(path.stem for path in TEMPLATES.glob("consumer_*.sql"))
 ANOTHER = Consumer("another", "another_group", "another_worker", "another_service")
+MADE = template_text(
+    NEWEST,
+    consumer="another",
+    publisher="wallet",
+    worker="another_worker",
+    service="another_service",
+)
 TABLES = ("inbox", "position", "event_failure", "dead_letter", "consumer", "partition")
 # The structure of the tables: columns, constraints, indexes and rights.
 SHAPE = """
@@ -64,7 +71,7 @@ def consumer_definitions(consumer: Consumer) -> str:
 
 def test_the_template_makes_what_the_first_consumer_has(platform_db: TestDatabase) -> None:
     with psycopg.connect(platform_db.superuser_dsn) as connection:
-        connection.execute(consumer_text(NEWEST, ANOTHER).encode())
+        connection.execute(MADE.encode())
         connection.execute(consumer_definitions(ANOTHER).encode())
         # A migration revokes every right before it grants the rights of the files.
         connection.execute("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA another FROM PUBLIC")
@@ -82,7 +89,7 @@ def test_a_new_consumer_begins_behind_what_was_committed_before(platform_db: Tes
             "INSERT INTO wallet.wallet_player (brand_id, player_id, currency, event_no)"
             " SELECT gen_random_uuid(), gen_random_uuid(), 'EUR', n FROM generate_series(0, 2) n"
         )
-        connection.execute(consumer_text(NEWEST, ANOTHER).encode())
+        connection.execute(MADE.encode())
         begun = connection.execute("SELECT event_no FROM another.another_position ORDER BY 1")
         assert begun.fetchall() == [(1,), (2,)]
         connection.rollback()

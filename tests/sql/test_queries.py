@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sql
 from sql.owners import PUBLISHERS
-from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 
 ROOT = Path(sql.__file__).parents[1]
 PACKAGES = ("rubyops", "commands", "checks", "wallet_runtime")

@@ -16,8 +16,8 @@ from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, Served, as_the_wallet, internal, serving, signed
 from tests.wallet_runtime.wallet.pairs import activate_split
 from wallet_runtime.contract import persons
+from wallet_runtime.contract.consumers import CONSUMER_SERVICES, WALLET_CONSUMERS
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1
-from wallet_runtime.contract.events import CONSUMER_SERVICES, WALLET_CONSUMERS
 from wallet_runtime.contract.headers import REQUEST_ID_HEADER
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,

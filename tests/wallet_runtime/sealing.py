@@ -11,8 +11,8 @@ import psycopg
 from tests.wallet_runtime.house import EUR, REQUESTS, House
 from tests.wallet_runtime.serving import BRAND, internal, provider, signed
 from wallet_runtime.contract import persons
+from wallet_runtime.contract.consumers import CONSUMER_SERVICES, WALLET_CONSUMERS
 from wallet_runtime.contract.documents import RUBY_SPLIT_V1
-from wallet_runtime.contract.events import CONSUMER_SERVICES, WALLET_CONSUMERS
 from wallet_runtime.contract.headers import BRAND_HEADER, IDEMPOTENCY_KEY_HEADER
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,

@@ -24,6 +24,7 @@ from tests.wallet_runtime.one_player import (
 )
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import BRAND
+from wallet_runtime.contract.consumers import CONSUMER_SERVICES, CONSUMER_WORKERS
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     CALLERS,
@@ -48,13 +49,14 @@ DENIED = "42501"
 WINS = "it invents bets and wins: HOUSE pays them, and no provider's statement has them"
 DEPOSITS = "it invents deposits: PSP stands for them, and no PSP has them"
 
+# A consumer without a line of its own has the first line of each table.
 # For each caller's token: the worst that a thief can do, and the answers to the attempts that get
 # past the check of callers.
 TOKENS: dict[str, tuple[str, dict[str, str]]] = {
+    **dict.fromkeys((*CONSUMER_WORKERS, *CONSUMER_SERVICES), ("nothing: it calls nobody", {})),
     GATEWAY: ("at the wallet nothing", {}),
     WALLET_SERVICE: ("nothing: it calls nobody", {}),
     WALLET_WORKER: ("nothing: it calls nobody", {}),
-    ROLLING_SERVICE: ("nothing: it calls nobody", {}),
     ROLLING_WORKER: (
         "it ends rollings: a bonus is lost, other money stays locked",
         {
@@ -80,6 +82,7 @@ TOKENS: dict[str, tuple[str, dict[str, str]]] = {
 # For each database login: the worst that a thief can do, and the outcome of the attempts that are
 # not denied. An outcome is a SQLSTATE or "done".
 LOGINS: dict[str, tuple[str, dict[str, str]]] = {
+    **dict.fromkeys((*CONSUMER_WORKERS, *CONSUMER_SERVICES), ("nothing of money", {})),
     GATEWAY: ("nothing of money", {}),
     WALLET_SERVICE: (
         f"as the keeper of the book, {DEPOSITS}, and wins",

@@ -12,6 +12,7 @@ from tests.cluster import Cluster, TestDatabase
 from tests.wallet_runtime.one_player import BONUS, World, publish_and_consume, wallet_url, world
 from tests.wallet_runtime.processes import open_process
 from tests.wallet_runtime.serving import BRAND
+from wallet_runtime.contract.consumers import CONSUMER_WORKERS
 from wallet_runtime.contract.events import BET_SETTLED_CONFIRMED, ROLLING_GROUP, ROLLING_STREAM
 from wallet_runtime.contract.processes import ROLLING_SERVICE, ROLLING_WORKER, WALLET_WORKER
 from wallet_runtime.plumbing.events.streams import Streams, wallet_stream
@@ -21,6 +22,10 @@ from wallet_runtime.rolling.worker.completion import CompletionRetry
 __all__ = ["world"]
 # For each Redis user: the worst that a thief can do, and the attempts that Redis permits.
 USERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    **dict.fromkeys(
+        CONSUMER_WORKERS,
+        ("it takes events away unread, which are sent again", ("acknowledge",)),
+    ),
     SERVICES_USER: (
         (
             "the operator's: it loses events, which are sent again, and forges some,"
@@ -33,7 +38,6 @@ USERS: dict[str, tuple[str, tuple[str, ...]]] = {
         "it forges events, which count nothing, and trims streams",
         ("forge", "read", "trim"),
     ),
-    ROLLING_WORKER: ("it takes events away unread, which are sent again", ("acknowledge",)),
     ROLLING_SERVICE: ("nothing", ()),
 }
 

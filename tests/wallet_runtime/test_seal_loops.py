@@ -12,7 +12,7 @@ from sql import query
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.processes import open_process
 from wallet_runtime.contract import seal
-from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 from wallet_runtime.contract.processes import PROCESSES, ROLLING_WORKER
 from wallet_runtime.plumbing.runtime.loop import Loop
 from wallet_runtime.services import load

@@ -11,7 +11,7 @@ import msgspec
 
 from wallet_runtime.admin.command import Audit, send
 from wallet_runtime.admin.domain import TransactionNotFound, confirm_already_active, review_path
-from wallet_runtime.contract.events import WALLET_CONSUMERS, Consumer
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS, Consumer
 from wallet_runtime.contract.processes import ADMIN_SERVICE, WALLET_SERVICE
 from wallet_runtime.contract.routes import dead_letter_path
 from wallet_runtime.plumbing.errors import Invalid, NotFound, PassedThrough

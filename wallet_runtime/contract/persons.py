@@ -13,7 +13,7 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from wallet_runtime.contract.events import CONSUMER_SERVICES
+from wallet_runtime.contract.consumers import CONSUMER_SERVICES
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
 # A key of its own for each service that counts persons, which admin_service has too:

@@ -3,6 +3,8 @@
 An API process answers its own routes; a worker only /health and /metrics (SPEC 1.1).
 """
 
+from wallet_runtime.contract.consumers import CONSUMER_SERVICES, CONSUMER_WORKERS
+
 GATEWAY = "gateway"
 WALLET_SERVICE = "wallet_service"
 WALLET_WORKER = "wallet_worker"
@@ -11,15 +13,23 @@ ROLLING_WORKER = "rolling_worker"
 GAME_SERVICE = "game_service"
 PLAYER_SERVICE = "player_service"
 ADMIN_SERVICE = "admin_service"
-API_PROCESSES = (
+
+
+def _each_once(*names: str) -> tuple[str, ...]:
+    """Return the names in their order, each only once."""
+    return tuple(dict.fromkeys(names))
+
+
+API_PROCESSES = _each_once(
     GATEWAY,
     WALLET_SERVICE,
     ROLLING_SERVICE,
     GAME_SERVICE,
     PLAYER_SERVICE,
     ADMIN_SERVICE,
+    *CONSUMER_SERVICES,
 )
-WORKER_PROCESSES = (WALLET_WORKER, ROLLING_WORKER)
+WORKER_PROCESSES = _each_once(WALLET_WORKER, ROLLING_WORKER, *CONSUMER_WORKERS)
 PROCESSES = API_PROCESSES + WORKER_PROCESSES
 # A caller that is no process here yet; its token can be issued all the same.
 PROMOTION_SERVICE = "promotion_service"
@@ -27,4 +37,4 @@ OPERATOR = "rubyops"  # the toolkit, as a caller of internal routes
 OBSERVER = (
     "observer"  # who reads OBSERVED_PATHS of any process; this token is good for nothing else
 )
-CALLERS = (*PROCESSES, PROMOTION_SERVICE, OPERATOR, OBSERVER)
+CALLERS = _each_once(*PROCESSES, PROMOTION_SERVICE, OPERATOR, OBSERVER)

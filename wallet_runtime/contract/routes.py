@@ -3,7 +3,7 @@
 A route is a process, a method and a path template.
 """
 
-from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     GAME_SERVICE,

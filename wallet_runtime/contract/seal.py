@@ -9,7 +9,7 @@ MAINTENANCE), the database in the transaction of the write (`wallet.refuse_seale
 charge lets its own commands through, and what they record; the database judges the pass.
 """
 
-from wallet_runtime.contract.events import CONSUMER_WORKERS
+from wallet_runtime.contract.consumers import CONSUMER_WORKERS
 from wallet_runtime.contract.processes import (
     ADMIN_SERVICE,
     PLAYER_SERVICE,

@@ -7,7 +7,8 @@ drain waits until every event is delivered.
 
 import os
 
-from wallet_runtime.contract.events import PARTITIONS, WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
+from wallet_runtime.contract.events import PARTITIONS
 from wallet_runtime.contract.processes import WALLET_WORKER
 from wallet_runtime.plumbing.events.delivery import Delivery
 from wallet_runtime.plumbing.events.outbox import Outbox, publisher_loop

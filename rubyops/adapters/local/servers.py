@@ -24,7 +24,8 @@ from rubyops.adapters.local.waiting import Waiting
 from rubyops.adapters.streams import redis_client
 from rubyops.errors import RubyopsError, TimedOut, Unreachable
 from rubyops.ports import Database
-from wallet_runtime.contract.events import CONSUMER_WORKERS, ROLLING_STREAM, WALLET_STREAM_PREFIX
+from wallet_runtime.contract.consumers import CONSUMER_WORKERS
+from wallet_runtime.contract.events import ROLLING_STREAM, WALLET_STREAM_PREFIX
 from wallet_runtime.contract.processes import ROLLING_SERVICE, ROLLING_WORKER, WALLET_WORKER
 
 HOST = "127.0.0.1"

@@ -1,5 +1,5 @@
 -- The schema, roles and tables of a consumer; a revision that makes a consumer fills in the names
--- (`sql.migrations.apply.make_consumer`). The schema of the publisher must exist. The function and
+-- (`sql.migrations.apply.run_template`). The schema of the publisher must exist. The function and
 -- the rights of a consumer are definitions (sql/definitions/platform/consumer).
 CREATE SCHEMA {consumer};
 DO $$

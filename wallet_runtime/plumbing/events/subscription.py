@@ -6,7 +6,8 @@ from functools import cache
 
 from prometheus_client import Counter
 
-from wallet_runtime.contract.events import PARTITIONS, WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
+from wallet_runtime.contract.events import PARTITIONS
 from wallet_runtime.plumbing.events.envelope import StreamEvent
 from wallet_runtime.plumbing.events.streams import wallet_stream
 from wallet_runtime.plumbing.runtime.database import DatabaseSession
@@ -26,7 +27,7 @@ def only_receive(session: DatabaseSession, event: StreamEvent) -> None:
 class Subscription:
     """A consumer of the wallet's stream.
 
-    `consumer` is its schema, a key of `contract.events.WALLET_CONSUMERS`. `effects` has one
+    `consumer` is its schema, a key of `contract.consumers.WALLET_CONSUMERS`. `effects` has one
     function per event type, which runs in the transaction that claims the event. An event of
     another type is received only. An effect that raises one of `poison` cannot succeed on another
     try. `on_failure` is called after each failed try.

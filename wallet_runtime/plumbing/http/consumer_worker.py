@@ -3,7 +3,7 @@
 import os
 from functools import partial
 
-from wallet_runtime.contract.events import WALLET_CONSUMERS
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 from wallet_runtime.plumbing.events.consumer import consumer_loop
 from wallet_runtime.plumbing.events.retention import (
     Retention,
