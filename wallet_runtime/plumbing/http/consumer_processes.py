@@ -1,4 +1,4 @@
-"""The process of a consumer: its worker applies the wallet's events and does nothing else."""
+"""The two processes of a consumer of the wallet's stream that does nothing else."""
 
 import os
 from functools import partial
@@ -13,12 +13,18 @@ from wallet_runtime.plumbing.events.retention import (
 from wallet_runtime.plumbing.events.streams import open_streams
 from wallet_runtime.plumbing.events.subscription import Subscription
 from wallet_runtime.plumbing.http.app import Service
+from wallet_runtime.plumbing.http.dead_letters import dead_letter_routes
 from wallet_runtime.plumbing.runtime.context import Context
 from wallet_runtime.plumbing.runtime.loop import Loop
 
 
+def consumer_service(schema: str) -> Service:
+    """Describe the process that answers for a consumer's dead letters."""
+    return Service(WALLET_CONSUMERS[schema].service, routes=dead_letter_routes(schema))
+
+
 def consumer_worker(subscription: Subscription) -> Service:
-    """Describe the worker process of a consumer that has no loops beside the usual two."""
+    """Describe the process that applies a consumer's events."""
     worker = WALLET_CONSUMERS[subscription.consumer].worker
     return Service(worker, loops=partial(consumer_loops, subscription))
 
