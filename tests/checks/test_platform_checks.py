@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from checks.money import outbox_drained
+from checks.money import outbox_age, outbox_drained
 from checks.platform import (
     forward_progress,
     freeze_acknowledged,
@@ -30,6 +30,7 @@ from tests.checks.healthy import (
 )
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
+from wallet_runtime.contract.events import CONSUMER_GROUPS
 from wallet_runtime.contract.processes import (
     PROCESSES,
     WALLET_SERVICE,
@@ -119,6 +120,16 @@ def test_drained_is_red_while_a_group_is_behind_or_missing(change: Row, words: s
     assert (
         words in outbox_drained.run(healthy(stream_groups=[{**first, **change}, *others])).summary
     )
+
+
+def test_a_consumer_that_has_never_run_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = (*CONSUMER_GROUPS, ("wallet.events.0", "another_worker"))
+    for check in (outbox_age, outbox_drained):
+        monkeypatch.setattr(check, "CONSUMER_GROUPS", groups)
+    assert "wallet.events.0 has no group another_worker" in outbox_drained.run(healthy()).summary
+    age = outbox_age.run(healthy())
+    assert age.status == "inconclusive"
+    assert "1 of 8 streams have no group of consumers: wallet.events.0 has no" in age.summary
 
 
 def test_drained_is_red_while_an_event_is_unpublished() -> None:

@@ -318,7 +318,7 @@ def _segment(call: Call, name: str) -> str:
     return quote(call.path[name], safe="")
 
 
-def _discards(consumer: Consumer) -> tuple[Route, Route]:
+def discard_routes(consumer: Consumer) -> tuple[Route, Route]:
     """Make the routes by which persons discard a consumer's dead letters.
 
     The paths for rolling name no consumer, because clients already use these paths.
@@ -388,7 +388,7 @@ SERVICE = Service(
             Route("POST", f"/api/v1/{path}", partial(adjustment, path, field), dict, auth.admin)
             for path, field in ADJUSTMENTS.items()
         ),
-        *(route for consumer in WALLET_CONSUMERS.values() for route in _discards(consumer)),
+        *(route for consumer in WALLET_CONSUMERS.values() for route in discard_routes(consumer)),
         Route("POST", "/api/v1/campaigns", create_campaign, dict, auth.admin),
         Route("POST", "/api/v1/coupon-grants/issue", partial(coupon, "issue"), dict, auth.admin),
         Route(

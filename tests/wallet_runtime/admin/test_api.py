@@ -11,7 +11,8 @@ import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import BRAND, PLAYER, FarService, Served, serving
-from wallet_runtime.admin.api import SERVICE
+from wallet_runtime.admin.api import SERVICE, discard_routes
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS, Consumer
 from wallet_runtime.contract.persons import key_id_of
 from wallet_runtime.contract.processes import ROLLING_SERVICE, WALLET_SERVICE
 from wallet_runtime.plumbing.errors import PassedThrough
@@ -243,6 +244,14 @@ def test_movements_are_sent_on_with_their_reason_and_audited(office: Office, pat
     call = office.wallet.calls[-1]
     assert (call.route, call.body, call.brand_id) == (f"/internal/wallet/v2/{path}", body, BRAND)
     assert office.audit() == [(path.replace("/", "."), str(PLAYER), "found twice", 200, None)]
+
+
+def test_another_consumer_has_paths_of_its_own() -> None:
+    another = Consumer("another", "another_group", "another_worker", "another_service")
+    step = "dead-letters/{dead_letter_id}/discard"
+    for consumer, prefix in ((WALLET_CONSUMERS["rolling"], ""), (another, "another/")):
+        paths = [route.path for route in discard_routes(consumer)]
+        assert paths == [f"/api/v1/{prefix}{step}", f"/api/v1/{prefix}{step}/confirm"]
 
 
 def test_a_discard_of_a_dead_letter_is_signed_for_its_person_and_audited(
