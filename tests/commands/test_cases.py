@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from checks.platform import policy_endpoint, topology_endpoint
+from checks.platform import (
+    code_current,
+    forward_progress,
+    policy_endpoint,
+    service_health,
+    topology_endpoint,
+)
+from commands import start_consumers, start_platform, stop_consumers
+from rubyops import running_code
 from rubyops.effects.base import AnyEffect
 from rubyops.engine.playbook.params import type_params
 from rubyops.errors import RubyopsError
@@ -21,11 +29,45 @@ from rubyops.ports import Copy, HttpAnswer
 from rubyops.registry import COMMANDS
 from rubyops.testing.reading import FACTS, MemoryRead
 from wallet_runtime.contract.events import CONSUMER_GROUPS
-from wallet_runtime.contract.processes import WALLET_SERVICE, WORKER_PROCESSES
+from wallet_runtime.contract.processes import (
+    ADMIN_SERVICE,
+    GAME_SERVICE,
+    GATEWAY,
+    PLAYER_SERVICE,
+    ROLLING_SERVICE,
+    ROLLING_WORKER,
+    WALLET_SERVICE,
+    WALLET_WORKER,
+)
 
 CASES = Path(__file__).parent.parent / "cases"
 FILES = sorted(CASES.glob("*/*.yaml"))
 OUTCOMES = ("effects", "refused", "unreachable", "usage", "noop")
+# The processes that the cases list. A case says nothing of a process that is newer.
+SERVICES = (
+    GATEWAY,
+    WALLET_SERVICE,
+    ROLLING_SERVICE,
+    GAME_SERVICE,
+    PLAYER_SERVICE,
+    ADMIN_SERVICE,
+)
+WORKERS = (WALLET_WORKER, ROLLING_WORKER)
+LISTED = (
+    (service_health, "API_PROCESSES", SERVICES),
+    (forward_progress, "WORKER_PROCESSES", WORKERS),
+    (code_current, "PROCESSES", (*SERVICES, *WORKERS)),
+    (start_platform, "PROCESSES", (*SERVICES, *WORKERS)),
+    (running_code, "PROCESSES", (*SERVICES, *WORKERS)),
+    (start_consumers, "CONSUMER_WORKERS", (ROLLING_WORKER,)),
+    (stop_consumers, "CONSUMER_WORKERS", (ROLLING_WORKER,)),
+)
+
+
+@pytest.fixture(autouse=True)
+def listed_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name, processes in LISTED:
+        monkeypatch.setattr(module, name, processes)
 
 
 def _command(name: str) -> Command[Any]:
@@ -59,7 +101,7 @@ def _loops(case: dict[str, Any]) -> dict[str, Any]:
 def _answers(case: dict[str, Any]) -> dict[tuple[str, int, str], HttpAnswer]:
     """The HTTP answers of a case: loops as in `progress`, and the active pair as in `confirmed`."""
     loops = _loops(case)
-    answers = {(process, 1, "/health"): HttpAnswer(200, loops) for process in WORKER_PROCESSES}
+    answers = {(process, 1, "/health"): HttpAnswer(200, loops) for process in WORKERS}
     answers |= {
         (process, number, "/health"): HttpAnswer(200, {"process": process, "code": code, **loops})
         for process, number, code in case.get("code", [])
