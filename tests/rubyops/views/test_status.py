@@ -17,7 +17,7 @@ from rubyops.views.money import MoneyView, money_of, read_money
 from rubyops.views.status import StatusView, read_status
 from rubyops.views.view import plain, released
 from tests.checks.live import LiveRead
-from wallet_runtime.contract.events import ROLLING_GROUP
+from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 from wallet_runtime.contract.freeze import Verdict
 
 OPEN_MONEY = money_of(FreezeTruth(Verdict("open", "open", 0)))
@@ -42,8 +42,11 @@ class Told(StillRead):
         self.lag = lag
 
     def groups(self) -> list[Row]:
-        """Return one group that is so many entries behind, or none."""
-        return [] if self.lag is None else [{"group": ROLLING_GROUP, "lag": self.lag}]
+        """Return the group of every consumer, one of them so many entries behind; or none."""
+        if self.lag is None:
+            return []
+        names = [consumer.group for consumer in WALLET_CONSUMERS.values()]
+        return [{"group": name, "lag": self.lag if name == names[0] else 0} for name in names]
 
 
 def seen(read: Any, control: ControlDatabase, money: MoneyView = OPEN_MONEY) -> StatusView:
