@@ -31,6 +31,7 @@ from tests.checks.money import Money
 from tests.cluster import Cluster, TestDatabase
 from tests.empty_worlds import GREEN, WORLDS, Answer, ask, checks, commands, make
 from tests.rubyops.cli.test_command_line import rubyops
+from wallet_runtime.contract.processes import PROCESSES
 
 ALLOWED_MAX = 8
 CHECKOUT = Path(__file__).parent.parent
@@ -255,8 +256,9 @@ def test_an_open_bet_is_seen_in_the_same_worlds(platform_db: TestDatabase) -> No
 
 @in_world(*_SEEDED)
 def test_every_fresh_copy_confirmed(world: str, read: Read, control_db: TestDatabase) -> None:
-    """A freeze needs no Redis: `control`, the fence row and eight fresh heartbeats confirm it."""
-    assert "8 of 8 copies confirmed" in freeze_acknowledged.run(read).summary
+    """A freeze needs no Redis: `control`, the fence row and every fresh heartbeat confirm it."""
+    every = len(PROCESSES)
+    assert f"{every} of {every} copies confirmed" in freeze_acknowledged.run(read).summary
     with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
         connection.execute("UPDATE control.service_copy SET acknowledged_epoch = -1")
     assert freeze_acknowledged.run(read).status == "failed"
@@ -266,7 +268,7 @@ def test_every_fresh_copy_confirmed(world: str, read: Read, control_db: TestData
 def test_money_that_every_copy_confirms_to_be_open_needs_no_thaw(
     world: str, read: Read, control_db: TestDatabase
 ) -> None:
-    """`thaw` is a no-op only if `control`, the fence row and all eight copies say `open`."""
+    """`thaw` is a no-op only if `control`, the fence row and every copy say `open`."""
     assert isinstance(thaw.COMMAND.plan(thaw.Params(), read), NoOp)
     with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
         connection.execute(

@@ -98,7 +98,9 @@ def test_a_new_consumer_begins_behind_what_was_committed_before(platform_db: Tes
 def test_a_part_of_a_statement_is_repeated_for_each_consumer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(owners, "WALLET_CONSUMERS", {**WALLET_CONSUMERS, "another": ANOTHER})
+    monkeypatch.setattr(
+        owners, "WALLET_CONSUMERS", {"rolling": WALLET_CONSUMERS["rolling"], "another": ANOTHER}
+    )
     text = "SELECT (\n  -- each consumer\n  SELECT FROM {consumer}.t\n  -- union all\n) AS all_of"
     repeated = "SELECT (\n  SELECT FROM rolling.t\nUNION ALL\n  SELECT FROM another.t\n) AS all_of"
     assert owners.repeat(text) == repeated
