@@ -1,4 +1,4 @@
-"""One entry of a stream at a time: it is applied with its claim, is dead-lettered, or waits."""
+"""Handles one stream entry at a time: applies it, makes it a dead letter, or leaves it pending."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,8 @@ from wallet_runtime.plumbing.runtime import failpoint
 from wallet_runtime.plumbing.runtime.database import Database
 
 TRIES_MAX = 5
-# How a try of an event ends: it is finished, or waits for its next try, or for an event before it.
+# The outcomes of a try: the event is finished, is retried later, or waits for an earlier event of
+# its player.
 DONE, WAITS, EARLY = "done", "waits", "early"
 
 log = structlog.get_logger("events")
@@ -30,10 +31,11 @@ log = structlog.get_logger("events")
 
 @dataclass(slots=True)
 class PartitionPass:
-    """One pass over what is pending in a partition.
+    """One pass over the pending entries of a partition.
 
-    `known` are the content hashes that the publisher has of the present page. `passed_over` are the
-    players of whom an event waits for its next try. `saw_early` says that one came too early.
+    `known` are the hashes of those entries of the current page that the publisher's outbox has.
+    `passed_over` are the players with an event that waits for a retry: the pass skips their later
+    events. `saw_early` says that an entry came before an earlier event of its player.
     """
 
     lease: PartitionLease
@@ -44,10 +46,10 @@ class PartitionPass:
 
 
 class EventApplier:
-    """Applies the entries of one consumer. Not shared between threads."""
+    """Applies the stream entries of one consumer. Not thread-safe."""
 
     def __init__(self, subscription: Subscription, database: Database, order: PlayerOrder) -> None:
-        """Take what a try needs."""
+        """Store the dependencies."""
         self._subscription = subscription
         self._database = database
         self._order = order
@@ -57,12 +59,16 @@ class EventApplier:
         self._poison: tuple[type[Exception], ...] = (MalformedEvent, *subscription.poison)
 
     def look_up(self, entries: list[StreamEntry], at: PartitionPass) -> None:
-        """Ask once for a page of entries which of them the publisher's outbox has."""
+        """Look up a page of entries in the publisher's outbox with one query; set `at.known`."""
         with self._database.session() as session:
             at.known = self._inbox.known(session, at.lease.partition_no, entries)
 
     def finish(self, entry: StreamEntry, at: PartitionPass) -> bool:
-        """Apply one entry or dead-letter it; False while it waits, and its player with it."""
+        """Apply an entry or make it a dead letter; return whether it can be acknowledged.
+
+        False means that the entry stays pending: it waits for a retry or for an earlier event of
+        its player.
+        """
         if entry.fields is None:
             log.warning(
                 "entry is gone from the stream; its event is sent again",
@@ -94,9 +100,10 @@ class EventApplier:
         return outcome == DONE
 
     def _try(self, received: ReceivedEvent, at: PartitionPass) -> str:
-        """Try one event.
+        """Try one event; return DONE, WAITS or EARLY.
 
-        A server that does not answer ends the turn; anything else is the event's own failure.
+        LeaseLost and ApiError (a server does not answer) are raised, because the event is not at
+        fault. Any other exception counts as a failed try of the event.
         """
         event = received.event
         try:
@@ -136,7 +143,7 @@ class EventApplier:
         return "applied" if claimed.won else "held_up" if claimed.blocked else "repeated"
 
     def _fail(self, received: ReceivedEvent, at: PartitionPass, reason: str) -> str:
-        """Count a failed try; the last one makes the event a dead letter."""
+        """Count a failed try; after `TRIES_MAX` tries the event becomes a dead letter."""
         event = received.event
         self._subscription.on_failure(event)
         with self._database.session() as session:

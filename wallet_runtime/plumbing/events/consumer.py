@@ -1,12 +1,17 @@
-"""The consumer of the wallet's stream: each event once, in player order, by the partition's holder.
+"""The consumer of the wallet's stream: applies each event once, in the order of its player.
 
-Entries first move into the group's pending list and are then worked through from its oldest one, so
-that new, redelivered and inherited entries take one path and none overtakes another. All copies
-share one consumer name: the holder of a partition sees everything that is pending in it, and a lost
-lease shows in the claim, which then changes nothing.
+The copy that holds the lease of a partition consumes it. A turn first moves new entries into the
+pending list of the consumer group. It then works through this list, oldest entry first. New
+entries, redelivered entries and entries that another copy left behind all take this path, so no
+entry overtakes an earlier one.
 
-The events of a player are numbered. One that comes too early stays pending until the missing ones
-have come; wallet_worker finds what the stream has lost and sends it again.
+All copies use one consumer name in the group, so the holder of a partition sees all of its pending
+entries. A copy that has lost its lease may still try an event: its claim then fails and changes
+nothing.
+
+The events of a player are numbered without a gap. An event that comes too early stays pending until
+the missing events have come. wallet_worker finds events that the stream has lost and publishes them
+again.
 """
 
 import time
@@ -30,14 +35,14 @@ FETCH_COUNT = 50
 PAGE_ENTRIES = 100
 BLOCK_MS = 200
 LEASE_SECONDS = 5.0
-PAUSE_SECONDS = 0.01  # the consumer itself waits for entries inside its turn
+PAUSE_SECONDS = 0.01  # short, because a turn itself waits up to BLOCK_MS for entries
 STALLED_SECONDS = 15.0
 
 log = structlog.get_logger("events")
 
 
 class Consumer:
-    """One copy's turn at the stream. Not shared between threads."""
+    """Consumes the stream for one copy of a process. Not thread-safe."""
 
     def __init__(
         self,
@@ -48,7 +53,7 @@ class Consumer:
         *,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        """Take what a turn needs; `holder` is unique to this start of this copy."""
+        """Store the dependencies; `holder` names this copy and is new at each start."""
         self._subscription = subscription
         self._streams = streams
         self._leases = PartitionLeases(subscription, database, holder, lease_seconds)
@@ -62,11 +67,14 @@ class Consumer:
         self._renew_at = float("-inf")
 
     def leave_when(self, stopping: Callable[[], bool]) -> None:
-        """Free this copy's partitions at the end of the turn in which `stopping` comes true."""
+        """Release this copy's partitions at the end of a turn once `stopping` returns True."""
         self._stopping = stopping
 
     def turn(self) -> int:
-        """Fetch what is new and work through what is pending; return how many entries ended."""
+        """Fetch new entries and work through the pending ones; return how many were finished.
+
+        A turn that renews the leases also replays dead letters and counts those.
+        """
         finished = self._replay() if self._keep_leases() else 0
         self._fetch()
         finished += sum(
@@ -78,17 +86,17 @@ class Consumer:
         return finished
 
     def health(self) -> str:
-        """Say "ok", or how many players' events wait for one that the stream does not bring."""
+        """Return "ok", or how many players have events that wait for a missing earlier event."""
         return self._order.health()
 
     def leave(self) -> None:
-        """Free this copy's partitions, so that another need not wait for the leases to expire."""
+        """Release this copy's partitions, so that other copies can take them at once."""
         self._leases.leave()
         self._held.clear()
         self._order.forget_players()
 
     def _replay(self) -> int:
-        """Try again what a person asked for."""
+        """Replay or discard dead letters as persons requested; return how many were resolved."""
         replayed = 0
         for partition_no in sorted(self._held):
             try:
@@ -98,7 +106,7 @@ class Consumer:
         return replayed
 
     def _keep_leases(self) -> bool:
-        """Renew the leases three times in the time of one; return whether it was time to."""
+        """Renew the leases after each third of their duration; return whether this call did."""
         now = time.monotonic()
         if now < self._renew_at:
             return False
@@ -109,8 +117,8 @@ class Consumer:
             self._order.forget_players()
         self._order.forget_positions()
 
-        # A copy that lost its lease may have fetched entries after this one last worked there, so
-        # everything held is worked through now and then.
+        # A copy that has lost its lease may have fetched entries since this copy last worked on the
+        # partition. So each renewal marks all held partitions as unfinished.
         self._held, self._unfinished = held, set(held)
         self._renew_at = now + self._lease_seconds / 3
         return True
@@ -133,8 +141,8 @@ class Consumer:
                 block_ms=None if self._unfinished else BLOCK_MS,
             )
         except GroupMissing:
-            # The server lost its data: begin again at the first entry. The inbox knows what was
-            # applied.
+            # Redis lost its data. The new groups begin at the first entry, and the inbox prevents
+            # that an event is applied twice.
             log.warning(
                 "consumer groups are missing and are made anew", partitions=sorted(self._held)
             )
@@ -144,7 +152,7 @@ class Consumer:
         self._unfinished.update(streams[stream] for stream in fed)
 
     def _work_through(self, partition_no: int) -> int:
-        """Deal with everything pending in a partition, oldest first."""
+        """Work through a partition's pending entries, oldest first; return how many finished."""
         at = PartitionPass(
             self._leases.lease(partition_no), self._subscription.stream_of(partition_no)
         )
@@ -160,7 +168,8 @@ class Consumer:
         except GroupMissing:
             return finished
 
-        # An early event is tried again once the missing one has come, and now and then.
+        # The partition needs another pass while an event waits for a retry, or if a finished event
+        # may be the one that an early event waits for.
         if not at.passed_over and not (finished and at.saw_early):
             self._unfinished.discard(partition_no)
         return finished

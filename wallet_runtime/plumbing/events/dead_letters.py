@@ -1,6 +1,6 @@
-"""Dead letters: events that cannot be applied, and those that wait behind them (SPEC 1.3).
+"""Dead letters: events that cannot be applied, and events that wait behind them (SPEC 1.3).
 
-A person may have one replayed; two persons may have one discarded.
+One person can request a replay. A discard needs two persons.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from wallet_runtime.plumbing.runtime import fence
 from wallet_runtime.plumbing.runtime.database import DatabaseSession, Row, json
 from wallet_runtime.plumbing.runtime.identifiers import parse_uuid
 
-BLOCKED = "HELD_UP"  # the word that rows, metrics and the toolkit have
+BLOCKED = "HELD_UP"  # the value in table rows, metrics and the toolkit
 FAILED = "FAILED"
 MALFORMED = "MALFORMED"
 NUMBER_DIGITS = 18
@@ -30,8 +30,9 @@ class TooEarly(Exception):
 class Verdict:
     """Why an entry becomes a dead letter.
 
-    MALFORMED, FAILED after `tries`, or BLOCKED by an earlier one of its player. A malformed entry
-    blocks nobody: the event that it should have been is missing and is sent again.
+    `reason` is MALFORMED, FAILED (after `tries` tries) or BLOCKED (by an earlier dead letter of its
+    player). A malformed entry does not block its player: if the outbox has the real event, that
+    event is published again.
     """
 
     reason: str
@@ -41,7 +42,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event with the entry it came as; `discarded`: two persons want it never applied."""
+    """A dead letter that is due for replay or discard, with its stream entry.
+
+    `discarded` says that two persons decided never to apply the event. `malformed` says that the
+    reason is MALFORMED.
+    """
 
     dead_letter_id: int
     stream: str
@@ -51,10 +56,10 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """The dead letters of one consumer, by its schema; calls run in the caller's transaction."""
+    """The dead letters of one consumer. Each method runs in the caller's transaction."""
 
     def __init__(self, consumer: str) -> None:
-        """Take whose they are."""
+        """Store the consumer's schema."""
         self._consumer = consumer
 
     def add(
@@ -65,7 +70,7 @@ class DeadLetters:
         entry: StreamEntry,
         verdict: Verdict,
     ) -> bool:
-        """Keep an entry as a dead letter; False when it was kept before. Raises LeaseLost."""
+        """Store an entry as a dead letter; return False if it is stored. Raises LeaseLost."""
         row = session.one(
             self._statement("dead_letter_add"),
             partition_no=lease.partition_no,
@@ -83,7 +88,10 @@ class DeadLetters:
         return kept
 
     def next_to_replay(self, session: DatabaseSession, stream: str) -> DeadLetter | None:
-        """Find one of a stream that may be dealt with and that none of its player comes before."""
+        """Return the next dead letter of a stream to replay or discard, or None.
+
+        The dead letters of a player come in the order of the player's events.
+        """
         row = session.maybe(self._statement("dead_letter_next"), stream=stream)
         if row is None:
             return None
@@ -102,10 +110,10 @@ class DeadLetters:
         letter: DeadLetter,
         received: ReceivedEvent,
     ) -> bool:
-        """Close the dead letter in the transaction of its effect.
+        """Resolve a dead letter and claim its event, in the transaction that applies the event.
 
-        False when its event was applied before. Raises LeaseLost, and TooEarly while an earlier
-        event of the player is missing.
+        Returns False when the event was applied before. Raises LeaseLost, and TooEarly while an
+        earlier event of the player is missing.
         """
         row = session.one(
             self._statement("claim_replay"),
@@ -124,7 +132,7 @@ class DeadLetters:
         return won
 
     def note_failed_replay(self, session: DatabaseSession, letter: DeadLetter, error: str) -> None:
-        """Keep why a replay failed; the event waits for a person again."""
+        """Store why a replay failed; a person has to request the next replay."""
         session.run(
             self._statement("replay_failed"),
             dead_letter_id=letter.dead_letter_id,
@@ -134,7 +142,7 @@ class DeadLetters:
     def drop_malformed(
         self, session: DatabaseSession, lease: PartitionLease, letter: DeadLetter
     ) -> None:
-        """Close an entry that is no event and that two persons discarded. Raises LeaseLost."""
+        """Resolve a discarded dead letter whose entry is not a valid event. Raises LeaseLost."""
         row = session.one(
             self._statement("drop_malformed"),
             partition_no=lease.partition_no,
@@ -147,7 +155,7 @@ class DeadLetters:
     def request_replay(
         self, session: DatabaseSession, dead_letter_id: int, by: str, fence_token: int | None
     ) -> bool:
-        """Ask for an event to be tried again; False unless it is open and failed by itself."""
+        """Request a replay; return False if the dead letter is resolved, discarded or BLOCKED."""
         statement = self._statement("request_replay")
         asked = session.maybe(statement, dead_letter_id=dead_letter_id, by=by) is not None
         (fence.note_change if asked else fence.hold)(session, fence_token)
@@ -161,9 +169,9 @@ class DeadLetters:
         reason: str,
         fence_token: int | None,
     ) -> None:
-        """Ask for an event never to be applied.
+        """Request that an event is never applied; a second person has to confirm this.
 
-        Nothing changes unless it failed by itself and nobody asked before.
+        Changes nothing for a resolved or BLOCKED dead letter, or if a discard was requested before.
         """
         asked = session.maybe(
             self._statement("request_discard"),
@@ -178,9 +186,9 @@ class DeadLetters:
             fence.hold(session, fence_token)
 
     def confirm_discard(self, session: DatabaseSession, dead_letter_id: int, by: Person) -> None:
-        """Confirm a discard.
+        """Confirm a discard that another person requested.
 
-        Nothing changes unless another person asked for it and nobody confirmed before.
+        Changes nothing if the same person requested the discard, or if it is confirmed already.
         """
         session.run(
             self._statement("confirm_discard"),
@@ -190,7 +198,10 @@ class DeadLetters:
         )
 
     def find(self, session: DatabaseSession, dead_letter_id: int) -> Row | None:
-        """Return one with its state, its discard and the one that it waits `behind`, or None."""
+        """Return a dead letter with its state and discard, or None.
+
+        `behind` is the id of the earlier dead letter that it waits for.
+        """
         return session.maybe(self._statement("dead_letter"), dead_letter_id=dead_letter_id)
 
     def _statement(self, verb: str) -> str:
@@ -209,7 +220,7 @@ class _Columns(TypedDict):
 
 
 def _columns(fields: Mapping[str, str]) -> _Columns:
-    """Return what is kept of an entry's fields; an id that cannot be read is NULL."""
+    """Return the columns for an entry's fields; an id or number that cannot be parsed is None."""
     storable = {_storable(name): _storable(value) for name, value in fields.items()}
     return _Columns(
         fields=json(storable),

@@ -1,8 +1,9 @@
-"""Lost events come back: outbox, stream and consumers are compared, and what was lost goes again.
+"""Finds published events that the stream lost before a consumer applied them.
 
-A consumer's owner says which events it lacks. One that it lacks and that its group can no longer
-read is lost: the stream forgot it after it was marked as published. It is published again under its
-own id, and each consumer applies it once.
+The function `unapplied` in a consumer's schema returns the events that the consumer has not
+applied. Such an event is lost if the consumer group can no longer read its stream entry, for
+example because Redis lost data. It is published again under the same event id, so each consumer
+applies it once.
 """
 
 import time
@@ -22,9 +23,9 @@ from wallet_runtime.plumbing.runtime.loop import Loop
 PAGE_ROWS_MAX = 500
 INTERVAL_SECONDS = 2.0
 REST_SECONDS_MAX = 20.0
-REST_PER_WORK = 3.0  # a long backlog is compared at a quarter of one core at most
-# While events are missing the worker is red, and only the next comparison can say that they came
-# back.
+REST_PER_WORK = 3.0  # rests 3 s per second of work: a long backlog uses at most a quarter of a core
+# While events are missing the worker reports itself unhealthy. Only the next comparison can end
+# this, so the rest is shorter.
 REST_MISSING_SECONDS_MAX = 4.0
 STALLED_SECONDS = 60.0
 RESEND_PATIENCE_SECONDS = 2.0
@@ -44,10 +45,11 @@ log = structlog.get_logger("delivery")
 
 @dataclass
 class _Compared:
-    """A partition compared with one consumer.
+    """The result of comparing a partition with its consumers.
 
-    Everything up to `applied_no` is applied there. `missing` are the events that it lacks and
-    cannot read, `resent` those that were sent back to be published again.
+    All events up to publication number `applied_no` are applied. `has_gap` says that a later event
+    is not applied. `missing` are lost events that are not applied yet. `resent` are lost events
+    that this comparison marked for publishing again.
     """
 
     applied_no: int = 0
@@ -56,16 +58,16 @@ class _Compared:
     resent: set[UUID] = field(default_factory=set)
 
     def note_page(self, lacking: list[Row], page_end: int) -> None:
-        """Take in a page of the order of publishing, and what the consumer lacks of it."""
+        """Add a page of events that ends at number `page_end`; `lacking` are those not applied."""
         if not self.has_gap:
             self.applied_no = lacking[0]["publication_no"] - 1 if lacking else page_end
         self.has_gap = self.has_gap or bool(lacking)
 
 
 class Delivery:
-    """Compares one outbox with the consumers of its streams; any number of copies may.
+    """Compares one outbox with the consumers of its streams. Several copies may do so.
 
-    `consumers` has the group of each consumer by its schema.
+    `consumers` maps the schema of each consumer to its consumer group.
     """
 
     def __init__(
@@ -76,14 +78,17 @@ class Delivery:
         streams: Streams,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take what a turn needs."""
+        """Store the dependencies."""
         self._outbox, self._consumers = outbox, dict(consumers)
         self._database, self._streams, self._clock = database, streams, clock
         self._missing = 0
         self._rest_until = float("-inf")
 
     def turn(self) -> int:
-        """Compare what is behind unless it is time to rest; return how many events go again."""
+        """Compare the partitions that are behind; return how many events are published again.
+
+        Does nothing during the rest that follows a comparison.
+        """
         began = self._clock()
         if began < self._rest_until:
             return 0
@@ -97,7 +102,7 @@ class Delivery:
         return sum(len(each.resent) for each in compared.values())
 
     def health(self) -> str:
-        """Say "ok", or how many events the stream has lost; red until each of them is applied."""
+        """Return "ok", or how many lost events are not applied yet."""
         if not self._missing:
             return OK
         return (
@@ -131,10 +136,11 @@ class Delivery:
         )
 
     def _compare_all(self, partition_no: int) -> _Compared:
-        """Compare a partition with every consumer; the slowest says what is applied."""
+        """Compare a partition with every consumer; `applied_no` is that of the slowest consumer."""
         each = [self._compare(partition_no, consumer) for consumer in self._consumers]
         resent = set().union(*(one.resent for one in each))
-        # Events sent again count as unpublished, in the statement that notes the comparison.
+        # The statement `compared` counts the resent events itself, because they are unpublished
+        # again.
         missing = set().union(*(one.missing for one in each)) - resent
         return _Compared(
             min(one.applied_no for one in each),
@@ -144,7 +150,7 @@ class Delivery:
         )
 
     def _compare(self, partition_no: int, consumer: str) -> _Compared:
-        """Read what was published since everything was known to be applied, page by page."""
+        """Compare the events published after the last one known to be applied, page by page."""
         compared, after = _Compared(), None
         while True:
             with self._database.session() as session:
@@ -167,8 +173,8 @@ class Delivery:
     def _send_lost(
         self, partition_no: int, consumer: str, lacking: list[Row], compared: _Compared
     ) -> None:
-        # The stream is asked after the consumer, and the consumer once more as the row is taken
-        # back: an event that was applied and acknowledged in between is not lost.
+        # The consumer was queried before the stream. It may have applied and acknowledged an event
+        # in between, so `_resend` queries it again before it marks events for publishing.
         still_lacking = self._resend(consumer, self._lost(partition_no, consumer, lacking))
         resent = [event_id for event_id, is_resent in still_lacking.items() if is_resent]
         compared.resent.update(resent)
@@ -192,7 +198,10 @@ class Delivery:
         return [row for row in lacking if row["entry_id"] not in in_reach]
 
     def _resend(self, consumer: str, lost: list[Row]) -> dict[UUID, bool]:
-        """Return the events that are lacking even now, and whether each is published again now."""
+        """Mark lost events for publishing again; return those that are still not applied.
+
+        The value is False for an event whose last resend is too recent to repeat it now.
+        """
         if not lost:
             return {}
         with self._database.session() as session:

@@ -1,4 +1,4 @@
-"""The envelope of an event in its stream: its fields as text, read strictly, hashed for proof."""
+"""The fields of an event in a stream entry: how they are parsed, and how they are hashed."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ class MalformedEvent(Exception):
 
 
 class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as its stream carries it. Every field is required, the brand above all (RS-9)."""
+    """An event as parsed from its stream entry. Every field is required (RS-9)."""
 
     event_id: UUID
     event_type: Annotated[str, msgspec.Meta(min_length=1)]
@@ -44,20 +44,20 @@ class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def owner(self) -> tuple[UUID, UUID]:
-        """Return the brand and the player in whose order the event stands."""
+        """Return the brand and player of the event; the events of a player are applied in order."""
         return self.brand_id, self.player_id
 
 
 class _Payload(msgspec.Struct):
-    """The form of every payload, so that an error names the field."""
+    """Any payload. Parsing it as a field makes the error message name that field."""
 
     payload: Mapping[str, object]
 
 
 def read_event(fields: Mapping[str, str]) -> StreamEvent:
-    """Type the fields of a stream entry.
+    """Parse the fields of a stream entry.
 
-    Raises MalformedEvent with the field that is missing or wrong.
+    Raises MalformedEvent, which names the missing or invalid field.
     """
     payload = fields.get("payload", "null")
     try:
@@ -76,7 +76,7 @@ def read_event(fields: Mapping[str, str]) -> StreamEvent:
 
 
 def read_payload(event: StreamEvent, shape: type[Shape]) -> Shape:
-    """Type an event's payload; amounts are strings of digits there. Raises MalformedEvent."""
+    """Parse an event's payload, in which amounts are strings of digits. Raises MalformedEvent."""
     try:
         return msgspec.json.decode(event.payload, type=shape, strict=False)
     except msgspec.ValidationError as error:
@@ -84,6 +84,6 @@ def read_payload(event: StreamEvent, shape: type[Shape]) -> Shape:
 
 
 def content_hash(fields: Mapping[str, str]) -> str:
-    """Hash an entry's content, as `known_events` of its publisher hashes the outbox row."""
+    """Hash an entry's content in the way `known_events` of the publisher hashes an outbox row."""
     content = "\n".join(fields.get(name, "") for name in FIELDS)
     return sha256(content.encode("utf-8", "surrogateescape")).hexdigest()

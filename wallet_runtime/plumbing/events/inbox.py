@@ -1,4 +1,4 @@
-"""A consumer's inbox: an event is claimed once, in the player's order, by who holds the lease."""
+"""A consumer's inbox: the lease holder claims each event once, in the order of its player."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,14 +34,14 @@ class ClaimColumns(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvent:
-    """An event with the place in its stream that has to be acknowledged."""
+    """An event with the stream and the entry to acknowledge."""
 
     stream: str
     entry: StreamEntry
     event: StreamEvent
 
     def columns(self) -> ClaimColumns:
-        """Return what a claim stores of the event."""
+        """Return the columns that a claim stores."""
         event = self.event
         return ClaimColumns(
             event_id=event.event_id,
@@ -60,9 +60,11 @@ class ReceivedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Whether an event is ours to apply now, or is blocked by a dead letter of its player.
+    """The result of a claim.
 
-    `position` is the number up to which the player's events were applied before.
+    `won` says that the caller may apply the event now. `blocked` says that a dead letter of the
+    player comes before it. `position` is the number up to which the player's events were applied
+    before the claim.
     """
 
     position: int
@@ -74,7 +76,7 @@ class Inbox:
     """The claims of one consumer."""
 
     def __init__(self, subscription: Subscription) -> None:
-        """Take whose inbox it is."""
+        """Store the consumer's subscription."""
         self._subscription = subscription
 
     def claim(
@@ -96,7 +98,7 @@ class Inbox:
     ) -> set[str]:
         """Return the content hashes of the entries that the publisher's outbox has.
 
-        Anybody who may write to the stream can make other entries.
+        Any other entry may be forged, because a Redis client can write arbitrary entries.
         """
         asked = [
             {"event_id": str(event_id), "partition_no": partition_no, "hash": content_hash(fields)}
@@ -129,7 +131,7 @@ def refuse_unknown(entry: StreamEntry, known: set[str]) -> None:
 
 
 def _named(entries: Sequence[StreamEntry]) -> list[tuple[Any, Mapping[str, str]]]:
-    """Return the entries that name an event, each with the event's id."""
+    """Return the entries with a valid event id, each as this id and the entry's fields."""
     found = [
         (parse_uuid(entry.fields.get("event_id", "")), entry.fields)
         for entry in entries

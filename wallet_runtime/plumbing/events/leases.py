@@ -1,4 +1,4 @@
-"""Leases of partitions: which copy of a consumer works on which, as long as the row names it."""
+"""Leases of partitions: which copy of a consumer works on which partition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,30 +13,33 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PartitionLease:
-    """A partition that this copy consumes, as long as the row still names it."""
+    """The lease of a partition, which is valid while the partition's row names `holder`."""
 
     partition_no: int
     holder: str
 
 
 class PartitionLeases:
-    """The partitions of one copy: a fair share, no more than partitions divided by live copies."""
+    """The leases of one copy: at most the partitions divided by the live copies, rounded up."""
 
     def __init__(
         self, subscription: Subscription, database: Database, holder: str, seconds: float
     ) -> None:
-        """Take what a renewal needs; `holder` is unique to this start of this copy."""
+        """Store the dependencies; `holder` names this copy and is new at each start."""
         self._subscription = subscription
         self._database = database
         self._holder = holder
         self._seconds = seconds
 
     def lease(self, partition_no: int) -> PartitionLease:
-        """Name this copy's lease of a partition, which every claim proves."""
+        """Return this copy's lease of a partition; each claim checks the lease in the database."""
         return PartitionLease(partition_no, self._holder)
 
     def renew(self) -> set[int]:
-        """Say that this copy lives and prolong its leases; return the partitions it holds now."""
+        """Write a heartbeat and renew the leases; return the partitions that this copy holds now.
+
+        The copy also takes free partitions up to its share, and releases partitions above it.
+        """
         with self._database.transaction() as session:
             share = -(-self._subscription.partitions // self._beat(session))
             held = self._prolong(session)
@@ -47,7 +50,7 @@ class PartitionLeases:
         return held
 
     def leave(self) -> None:
-        """Free everything this copy holds, so that another need not wait for a lease to expire."""
+        """Release all partitions, so that other copies can take them at once."""
         with self._database.session() as session:
             session.run(self._subscription.statement("consumer_leave"), holder=self._holder)
 

@@ -1,8 +1,9 @@
-"""The publisher's turn over an outbox: committed events reach their stream, in order per player.
+"""Publishes the committed events of an outbox to their streams, in order per player.
 
-Each goes at least once. A partition's row lock is the lease: the transaction that publishes and
-marks holds it, so it cannot outlive that transaction. A kill between the two sends the same events
-again, from the same first one, and consumers claim each event once.
+Each event is published at least once. One transaction locks the row of a partition, publishes a
+batch of its events and marks them as published. So two publishers never work on one partition at
+the same time. After a crash before the commit, the same batch is published again; consumers claim
+each event once.
 """
 
 import time
@@ -21,8 +22,8 @@ from wallet_runtime.plumbing.runtime.window import SlidingWindow
 
 BATCH_ROWS_MAX = 200
 POLL_SECONDS = 0.015
-IDLE_POLL_SECONDS = 0.1  # sixty looks a second were a fifth of the CPU time of a platform at rest
-STALLED_SECONDS = 10.0  # several bounded waits for Redis and PostgreSQL
+IDLE_POLL_SECONDS = 0.1  # 60 polls a second took a fifth of the CPU time of an idle platform
+STALLED_SECONDS = 10.0  # a turn may wait for several timeouts of Redis and PostgreSQL
 HEALTH_WINDOW_SECONDS = 10.0
 BACKLOG_INTERVAL_SECONDS = 2.0
 PUBLISHED = Counter("outbox_published_total", "Events that reached their stream.", ["outbox"])
@@ -43,7 +44,7 @@ class Outbox:
     stream_of: Callable[[int], str]
 
     def statement(self, verb: str) -> str:
-        """Name one of the outbox's statements."""
+        """Return the name of one of the outbox's SQL statements."""
         return f"{self.publisher}_outbox_{verb}"
 
 
@@ -52,7 +53,7 @@ class PublishFailed(Exception):
 
 
 class Publisher:
-    """Publishes one outbox; any number of publishers may run on it, here and elsewhere."""
+    """Publishes one outbox. Several publishers may work on it, in any number of processes."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class Publisher:
         streams: Streams,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take what a turn needs; nothing is connected here."""
+        """Store the dependencies; connect to nothing."""
         self._outbox = outbox
         self._database = database
         self._streams = streams
@@ -74,7 +75,7 @@ class Publisher:
     def turn(self) -> int:
         """Publish one batch of one partition; return how many events it held.
 
-        Raises PublishFailed, and then nothing is lost.
+        Raises PublishFailed; the events then stay in the outbox for the next try.
         """
         self._show_backlog()
         with self._database.session() as session:
@@ -88,7 +89,7 @@ class Publisher:
         return self._count(published, failure)
 
     def health(self) -> str:
-        """Say "ok", `Degraded` when part of the last tries succeeded, or why none did (SPEC 4)."""
+        """Return "ok", `Degraded` if some recent tries failed, or why all failed (SPEC 4)."""
         return self._window.verdict()
 
     def _count(self, published: int, failure: StreamsError | None) -> int:
@@ -155,5 +156,5 @@ def publisher_loop(outbox: Outbox, database: Database, streams: Streams) -> Loop
 
 
 def _entries(rows: Sequence[Row]) -> list[dict[str, str]]:
-    # A field that is NULL is left out: the consumer refuses an entry without it.
+    # A field that is NULL is left out, so the consumer refuses the entry as malformed.
     return [{name: row[name] for name in FIELDS if row.get(name) is not None} for row in rows]

@@ -1,4 +1,4 @@
-"""Replay and discard of dead letters: by the copy that holds their partition, in player order."""
+"""Replays and discards dead letters, in player order, on the copy that holds the partition."""
 
 import structlog
 
@@ -14,17 +14,20 @@ log = structlog.get_logger("events")
 
 
 class Replayer:
-    """Deals with what persons asked for, and with what waited for it."""
+    """Replays and discards dead letters on request, and replays those that were BLOCKED by them."""
 
     def __init__(self, subscription: Subscription, database: Database) -> None:
-        """Take what a try needs."""
+        """Store the dependencies."""
         self._subscription = subscription
         self._database = database
         self._inbox = Inbox(subscription)
         self._dead_letters = DeadLetters(subscription.consumer)
 
     def replay(self, lease: PartitionLease) -> int:
-        """Deal with one partition; return how many dead letters are done. Raises LeaseLost."""
+        """Process the due dead letters of a partition; return how many were resolved.
+
+        Raises LeaseLost.
+        """
         done = 0
         while (letter := self._next(lease)) is not None:
             done += self._try(lease, letter)
@@ -36,9 +39,10 @@ class Replayer:
             return self._dead_letters.next_to_replay(session, stream)
 
     def _try(self, lease: PartitionLease, letter: DeadLetter) -> bool:
-        """Apply or pass over one event, or keep why it failed.
+        """Apply or discard one event, or store why this failed; return whether it is resolved.
 
-        A server that does not answer is not the event's failure.
+        LeaseLost and ApiError (a server does not answer) are raised, because the event is not at
+        fault.
         """
         try:
             event = self._read(lease, letter)

@@ -1,6 +1,6 @@
-"""Retention: what need not be kept any longer goes in small batches.
+"""Retention: deletes old rows and stream entries in small batches.
 
-A trim never outruns a consumer (SPEC 1.3).
+A stream entry is deleted only after its consumer groups have acknowledged it (SPEC 1.3).
 """
 
 import time
@@ -21,7 +21,8 @@ INTERVAL_SECONDS = 30.0
 STALLED_SECONDS = 300.0
 HOURS_MAX = 24 * 366 * 10
 HOURS_DIGITS_MAX = 10
-# An entry that is read again is looked for in the outbox, and what stands there has its claim.
+# The first of each pair must be kept longer than the second. A consumer looks up each stream entry
+# in the outbox, and the claim in the inbox prevents that an event is applied twice.
 OUTLIVES = (("inbox", "stream"), ("inbox", "outbox"), ("outbox", "stream"))
 _HOUR_MS = 3_600_000
 REMOVED = Counter(
@@ -31,9 +32,10 @@ REMOVED = Counter(
 
 @dataclass(frozen=True, slots=True)
 class RetentionHours:
-    """For how many hours each kind is kept.
+    """The number of hours for which rows and entries are kept, by kind.
 
-    An inbox outlives streams and outbox: each event there has its claim.
+    A claim in the inbox is kept longer than its event in outbox or stream, so that no event is
+    applied twice.
     """
 
     outbox: int = 168
@@ -44,9 +46,9 @@ class RetentionHours:
 
 @dataclass(frozen=True, slots=True)
 class ExpiringRows:
-    """A table's rows: the statement that removes a batch of them, and the hours they are kept.
+    """A table's expired rows: the statement that deletes a batch, and the hours they are kept.
 
-    The statement takes `hours` and `limit`, and answers how many are `gone`.
+    The statement takes `hours` and `limit`, and returns the number of deleted rows as `gone`.
     """
 
     statement: str
@@ -57,7 +59,7 @@ class ExpiringRows:
 class ExpiringEntries:
     """A stream's entries, and the hours they are kept.
 
-    Each of `groups` must have acknowledged an entry before it goes.
+    An entry is deleted only after each of `groups` has acknowledged it.
     """
 
     stream: str
@@ -66,7 +68,7 @@ class ExpiringEntries:
 
 
 def consumer_rows(consumer: str, hours: RetentionHours) -> tuple[ExpiringRows, ...]:
-    """List what a consumer keeps of events: claims, and counts of failed tries."""
+    """Return the expiring rows of a consumer: claims, and counts of failed tries."""
     return (
         ExpiringRows(f"{consumer}_prune_inbox", hours.inbox),
         ExpiringRows(f"{consumer}_prune_failures", hours.inbox),
@@ -74,9 +76,9 @@ def consumer_rows(consumer: str, hours: RetentionHours) -> tuple[ExpiringRows, .
 
 
 def read_retention_hours(environ: Mapping[str, str]) -> RetentionHours:
-    """Read `<KIND>_RETENTION_HOURS`: whole hours from 24, a stream's from 1.
+    """Read the variables `<KIND>_RETENTION_HOURS`: whole hours, at least 24 (stream: at least 1).
 
-    Raises SettingsError with every fault.
+    Raises SettingsError, which lists every invalid value.
     """
     hours: dict[str, int] = {}
     faults: list[str] = []
@@ -111,7 +113,7 @@ def _outlived(hours: Mapping[str, int]) -> list[str]:
 
 
 class Retention:
-    """A process's turn at its own tables and streams; any number of copies may run it."""
+    """Deletes the expired rows and entries of one process. Several copies may run it."""
 
     def __init__(
         self,
@@ -121,16 +123,16 @@ class Retention:
         entries: tuple[ExpiringEntries, ...] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Take what a turn needs; a statement that does not exist stops the start."""
+        """Store the dependencies. Raises for an unknown statement, which stops the start."""
         for kind in rows:
             query(kind.statement)
         self._database, self._streams = database, streams
         self._rows, self._entries, self._clock = rows, entries, clock
 
     def turn(self) -> int:
-        """Remove one batch of everything that is past its time; return how much went.
+        """Delete one batch of expired rows or entries of each kind; return how many were deleted.
 
-        Raises `Maintenance` under a seal.
+        Raises `Maintenance` while money is sealed.
         """
         rows = sum(self._remove_rows(kind) for kind in self._rows)
         return rows + sum(self._trim(kind) for kind in self._entries)

@@ -1,7 +1,7 @@
 """Redis streams with consumer groups: append, read in order, acknowledge.
 
-Each call waits for a bounded time, and none is repeated here: an append whose answer was lost may
-have happened, and only the caller knows what a repeat means.
+Each call has a timeout and is not retried here. An append whose answer was lost may have succeeded,
+and only the caller knows whether a second append is harmless.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ from wallet_runtime.plumbing.runtime.settings import Settings
 
 TIMEOUT_SECONDS = 2.0
 BLOCK_LIMIT_MS = (
-    1000  # stays well below the socket's time-out, or a quiet stream would look like a dead server
+    1000  # well below the socket timeout, or a stream without entries would look like a dead server
 )
 
 
@@ -41,16 +41,16 @@ class StreamEntry:
 
 
 class Streams:
-    """A pooled connection to one Redis; safe to share between threads."""
+    """A connection pool for one Redis server; thread-safe."""
 
     def __init__(self, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        """Remember where Redis is; the first call connects."""
+        """Store the address of Redis; the first call connects."""
         self._redis = redis.Redis.from_url(
             url,
             protocol=2,
             decode_responses=True,
-            # Bytes that are no text are one entry's fault: strict decoding would fail the read of
-            # all entries that come with it.
+            # Strict decoding of one entry with invalid UTF-8 would fail the read of all entries
+            # that come with it.
             encoding_errors="surrogateescape",
             socket_timeout=timeout_seconds,
             socket_connect_timeout=timeout_seconds,
@@ -69,8 +69,8 @@ class Streams:
     def publish(self, stream: str, entries: Iterable[Mapping[str, str]]) -> list[str]:
         """Append entries in order, all or none, and return their ids.
 
-        One MULTI: a server that refuses one entry (memory limit) refuses all, so a later entry
-        never overtakes an earlier one.
+        One MULTI holds all entries. If Redis refuses one entry, for example at its memory limit, it
+        refuses all, so a later entry never overtakes an earlier one.
         """
         with _translated(), self._redis.pipeline(transaction=True) as pipe:
             for fields in entries:
@@ -92,7 +92,7 @@ class Streams:
     ) -> list[str]:
         """Move new entries into the consumer's pending list; return the streams that had some.
 
-        Waits up to `block_ms` for the first one, None: not at all. Raises GroupMissing.
+        Waits up to `block_ms` for the first entry; None means no wait. Raises GroupMissing.
         """
         block = None if block_ms is None else min(block_ms, BLOCK_LIMIT_MS)
         with _translated():
@@ -106,7 +106,7 @@ class Streams:
     ) -> list[StreamEntry]:
         """Return the consumer's unacknowledged entries in stream order.
 
-        Only those with an id above `after`; "0" begins at the oldest.
+        Returns at most `count` entries with ids above `after`; "0" begins at the oldest entry.
         """
         with _translated():
             answer: Any = self._redis.xreadgroup(group, consumer, {stream: after}, count=count)
@@ -117,15 +117,16 @@ class Streams:
         ]
 
     def acknowledge(self, stream: str, group: str, entry_ids: Sequence[str]) -> None:
-        """Take entries off the pending list; a repeat changes nothing."""
+        """Remove entries from the pending list; a second call changes nothing."""
         if entry_ids:
             with _translated():
                 self._redis.xack(stream, group, *entry_ids)
 
     def in_reach(self, stream: str, group: str, entries: Mapping[str, str]) -> set[str]:
-        """Return which entries (id: event id) the group has still to read or to acknowledge.
+        """Return the ids of the entries that the group has still to read or to acknowledge.
 
-        A missing group has the whole stream to read: it is made at the first entry.
+        `entries` maps entry ids to event ids. A missing group counts as a group that has read
+        nothing, because a new group starts at the first entry.
         """
         with _translated():
             read_to = self._read_to(stream, group)
@@ -158,10 +159,10 @@ class Streams:
         )
 
     def trim(self, stream: str, groups: Sequence[str], before_ms: int) -> int:
-        """Remove entries that are older than a Unix time in ms; return how many went.
+        """Delete entries that are older than a Unix time in ms; return how many were deleted.
 
-        Each of `groups` must have acknowledged an entry before it goes. Nothing goes while a group
-        is missing: it has read nothing yet.
+        An entry is deleted only after each of `groups` has acknowledged it. While a group is
+        missing nothing is deleted, because that group has read nothing yet.
         """
         floor = (before_ms, 0)
         with _translated():
@@ -180,7 +181,7 @@ class Streams:
 
 
 def _holds(found: Any, event_id: str) -> bool:
-    # Another server may have given the same id to another event.
+    # After a failover or a loss of data, Redis may have given the same entry id to another event.
     return any(fields and fields.get("event_id") == event_id for _, fields in found)
 
 
@@ -197,14 +198,14 @@ def open_streams(settings: Settings) -> Streams:
 
 
 class RedisCheck:
-    """The check that Redis answers (RS-7); connects when it is first polled."""
+    """The health check that Redis answers (RS-7); the first poll connects."""
 
     def __init__(self) -> None:
         """Connect to nothing yet."""
         self._streams: Streams | None = None
 
     def poll(self, context: Context) -> str:
-        """Say "ok" when Redis answers, else why not."""
+        """Return "ok" if Redis answers, else the error."""
         self._streams = self._streams or open_streams(context.settings)
         try:
             self._streams.ping()
@@ -214,7 +215,7 @@ class RedisCheck:
 
 
 def wallet_stream(partition_no: int) -> str:
-    """Name the stream of one partition of wallet events."""
+    """Return the name of the stream of one partition of wallet events."""
     return f"{WALLET_STREAM_PREFIX}{partition_no}"
 
 

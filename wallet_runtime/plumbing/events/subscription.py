@@ -1,4 +1,4 @@
-"""A subscription: one service's effects of another's events."""
+"""A subscription: the functions that a consumer runs for each type of wallet event."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ Effect = Callable[[DatabaseSession, StreamEvent], None]
 
 
 def ignore_failure(event: StreamEvent) -> None:
-    """Do nothing further about a failed try."""
+    """Do nothing; the default of `on_failure`."""
 
 
 def only_receive(session: DatabaseSession, event: StreamEvent) -> None:
-    """Do nothing further: the inbox row is the proof that the event came through."""
+    """Do nothing, for an event type without an effect; the inbox still stores the claim."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Subscription:
 
     `consumer` is its schema, a key of `contract.consumers.WALLET_CONSUMERS`. `effects` has one
     function per event type, which runs in the transaction that claims the event. An event of
-    another type is received only. An effect that raises one of `poison` cannot succeed on another
-    try. `on_failure` is called after each failed try.
+    another type is claimed and has no effect. If an effect raises one of `poison`, the event
+    becomes a dead letter without a retry. `on_failure` is called after each failed try.
     """
 
     consumer: str
@@ -42,21 +42,21 @@ class Subscription:
 
     @property
     def group(self) -> str:
-        """Its consumer group in Redis."""
+        """The consumer group in Redis."""
         return WALLET_CONSUMERS[self.consumer].group
 
     def statement(self, verb: str) -> str:
-        """Name one of the consumer's statements."""
+        """Return the name of one of the consumer's SQL statements."""
         return f"{self.consumer}_{verb}"
 
     def apply(self, session: DatabaseSession, event: StreamEvent) -> None:
-        """Carry out the event's effect in the transaction that claimed it."""
+        """Run the event's effect, in the transaction that claimed the event."""
         self.effects.get(event.event_type, only_receive)(session, event)
 
 
 @dataclass(frozen=True)
 class ConsumerMetrics:
-    """The counters of one consumer, whose names begin with its schema's."""
+    """The Prometheus counters of one consumer; their names begin with its schema."""
 
     events: Counter
     dead_letters: Counter
@@ -64,7 +64,7 @@ class ConsumerMetrics:
 
 @cache
 def metrics_of(consumer: str) -> ConsumerMetrics:
-    """Make a consumer's counters once per process."""
+    """Return a consumer's counters; Prometheus allows each name only once per process."""
     return ConsumerMetrics(
         Counter(
             f"{consumer}_events_total",

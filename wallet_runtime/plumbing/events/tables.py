@@ -1,4 +1,4 @@
-"""The tables of an owner of events, asked for once before its loops begin."""
+"""Checks at the start of a process that the tables of an outbox or a consumer exist."""
 
 import structlog
 
@@ -12,10 +12,10 @@ log = structlog.get_logger("events")
 
 
 def confirm_tables(database: Database, statement: str) -> None:
-    """Run the statement that names every table of an owner.
+    """Run a statement that reads every table of an outbox or a consumer.
 
-    Raises SettingsError, which stops the start, where one is missing. A database that does not
-    answer says nothing of its tables: it shows in readiness.
+    Raises SettingsError, which stops the start, if a table is missing. A database that does not
+    answer is only logged, because the readiness check reports it.
     """
     try:
         with database.session() as session:

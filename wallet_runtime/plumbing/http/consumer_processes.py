@@ -1,4 +1,4 @@
-"""The two processes of a consumer of the wallet's stream that does nothing else."""
+"""The service and the worker of a consumer that does nothing but consume the wallet's stream."""
 
 import os
 from functools import partial
@@ -19,18 +19,18 @@ from wallet_runtime.plumbing.runtime.loop import Loop
 
 
 def consumer_service(schema: str) -> Service:
-    """Describe the process that answers for a consumer's dead letters."""
+    """Return the service with the routes for a consumer's dead letters."""
     return Service(WALLET_CONSUMERS[schema].service, routes=dead_letter_routes(schema))
 
 
 def consumer_worker(subscription: Subscription) -> Service:
-    """Describe the process that applies a consumer's events."""
+    """Return the worker that applies a consumer's events."""
     worker = WALLET_CONSUMERS[subscription.consumer].worker
     return Service(worker, loops=partial(consumer_loops, subscription))
 
 
 def consumer_loops(subscription: Subscription, context: Context) -> tuple[Loop, ...]:
-    """Make the loop that applies events, and the loop that removes old claims.
+    """Make the loop that applies events, and the loop that deletes old claims.
 
     Raises SettingsError.
     """
