@@ -1,4 +1,4 @@
-"""Dead letters as commands find and word them: events that were set aside."""
+"""Finds dead letters for commands, and describes them in messages."""
 
 from rubyops.errors import Refused, UsageError
 from rubyops.ports import Read, Row
@@ -6,11 +6,11 @@ from wallet_runtime.contract.consumers import WALLET_CONSUMERS, Consumer
 
 LIST = "rubyops events dead-letter list"
 WHOSE = "the schema of its consumer; it may be left out while there is one consumer"
-BLOCKED = "HELD_UP"  # the reason of an event that did not fail and waits behind another
+BLOCKED = "HELD_UP"  # the reason of a dead letter that waits behind an earlier one
 
 
 def consumer_named(schema: str) -> Consumer:
-    """Return the consumer of this schema, or the only one for "". Raises `UsageError`."""
+    """Return the consumer with this schema, or the only consumer for "". Raises `UsageError`."""
     if not schema and len(WALLET_CONSUMERS) == 1:
         return next(iter(WALLET_CONSUMERS.values()))
     if schema not in WALLET_CONSUMERS:
@@ -30,14 +30,14 @@ def find(read: Read, consumer: Consumer, number: int) -> Row:
 
 
 def shown(letter: Row) -> dict[str, object]:
-    """Pick the fields that a plan shows."""
+    """Return the fields that a plan shows."""
     return {
         name: letter[name] for name in ("event_type", "brand_id", "player_id", "tries", "error")
     }
 
 
 def waits(letter: Row) -> str:
-    """Say which event a blocked one waits for."""
+    """Return a message that says which event a BLOCKED dead letter waits for."""
     who = (
         f"Event {letter['dead_letter_id']} did not fail, it waits behind an earlier one of "
         f"player {letter['player_id']}"
@@ -48,6 +48,6 @@ def waits(letter: Row) -> str:
 
 
 def resolution(letter: Row) -> str:
-    """Say how a dead letter was resolved."""
+    """Return a message that says how a dead letter was resolved."""
     how = "discarded" if letter["discard_confirmed_by"] else "replayed"
     return f"event {letter['event_id']} was {how} at {letter['resolved_at']}"

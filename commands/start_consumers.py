@@ -24,7 +24,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want every consumer that does not run; one that runs and makes no progress is waited for."""
+    """Plan to start the stopped consumers, and to wait until all consumers make progress."""
     del params
     copies = consumers_alive(read, CONSUMER_WORKERS)
     wait = WaitFor("forward-progress", timeout_seconds=PROGRESS_SECONDS)

@@ -21,7 +21,7 @@ class Params:
 
 
 def plan(params: Params, read: Read) -> Planned | NoOp:
-    """Want every consumer stopped that is not; refuse where one is out of the driver's reach."""
+    """Plan to stop every running consumer; refuse if the driver cannot stop one of them."""
     del params
     copies = consumers_alive(read, CONSUMER_WORKERS)
     beyond_reach = [copy for copy in copies if copy.state == "unknown to the driver"]

@@ -1,8 +1,8 @@
-"""The schemas that publish events, and those that consume them.
+"""The schemas that publish events, and the schemas that consume them.
 
-The statements in `sql/queries` whose names hold `{publisher}` or `{consumer}` are loaded once for
-each of these. The names are identifiers: they come from `PUBLISHERS` and from the literal list
-`contract.consumers.WALLET_CONSUMERS`, and from nowhere else.
+A statement in `sql/queries` whose name holds `{publisher}` or `{consumer}` is loaded once for each
+publisher or consumer. The names become SQL identifiers, so they come only from `PUBLISHERS` and
+from the literal list `contract.consumers.WALLET_CONSUMERS`.
 """
 
 import re
@@ -14,7 +14,7 @@ _EACH = re.compile(r"^ *-- each consumer\n(.*?)^ *-- union all\n", re.DOTALL | r
 
 
 def names_of(consumer: Consumer) -> dict[str, str]:
-    """Return what each placeholder stands for in the text of one consumer."""
+    """Return the value of each placeholder for one consumer."""
     return {
         "{consumer}": consumer.schema,
         "{publisher}": "wallet",
@@ -24,7 +24,7 @@ def names_of(consumer: Consumer) -> dict[str, str]:
 
 
 def fillings(name: str) -> list[dict[str, str]]:
-    """Return what the placeholders of a statement of this name stand for, once per owner."""
+    """Return the placeholder values for a statement of this name, one dict per schema."""
     if "{consumer}" in name:
         return [names_of(consumer) for consumer in WALLET_CONSUMERS.values()]
     if "{publisher}" in name:
@@ -33,14 +33,14 @@ def fillings(name: str) -> list[dict[str, str]]:
 
 
 def fill(text: str, owners: dict[str, str]) -> str:
-    """Put the owners' names where their placeholders stand."""
+    """Replace each placeholder by its value."""
     for placeholder, owner in owners.items():
         text = text.replace(placeholder, owner)
     return text
 
 
 def repeat(text: str) -> str:
-    """Write the part between `-- each consumer` and `-- union all` once for each consumer."""
+    """Repeat the part between `-- each consumer` and `-- union all` for each consumer."""
     return _EACH.sub(lambda part: _union(part[1]), text)
 
 

@@ -1,6 +1,6 @@
-"""rolling_service: what a player has to turn over, and its cancellation by the back office.
+"""rolling_service: shows a player's rollings, and cancels a rolling for the back office.
 
-It answers RS-1 and RS-2, and carries the routes of the consumer's dead letters.
+It implements RS-1 and RS-2, and has the routes for the dead letters of rolling.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ class CancellationNotAllowed(Conflict):
 
 
 def list_rollings(context: Context, call: Call) -> Answer:
-    """Answer a player's rollings, newest first, at most 200; 404 for a player of another brand."""
+    """Return a player's rollings, newest first, at most 200; 404 for a player of another brand."""
     brand_id, player_id = call.brand(), call.path_uuid("player_id")
     with context.database.session() as session:
         rows = store.of_player(session, brand_id, player_id)
@@ -43,11 +43,11 @@ def list_rollings(context: Context, call: Call) -> Answer:
 
 
 def cancel_rolling(context: Context, call: Call) -> Answer:
-    """Cancel an ACTIVE rolling; the same again answers the same.
+    """Cancel an ACTIVE rolling; a repeat returns the same answer.
 
-    404 for another brand's, 409 for any other state, and for a brand whose `rolling.brand_config`
-    does not say `cancel_allowed`, which is the default (RS-10). rolling_worker tells the wallet,
-    which locks what the rolling stood for.
+    404 if the brand has no such rolling. 409 for any other state, and for a brand whose
+    `rolling.brand_config` does not set `cancel_allowed` (RS-10; off by default). rolling_worker
+    then reports the cancellation to the wallet, which locks the money under the rolling.
     """
     brand_id, rolling_id = call.brand(), call.path_uuid("rolling_id")
     with context.database.transaction() as session:
@@ -71,7 +71,7 @@ def _find(session: DatabaseSession, brand_id: UUID, rolling_id: UUID) -> Row:
 
 
 def _shown(row: Row) -> dict[str, Any]:
-    """Show a row: amounts as strings in major units, times and ids as msgspec writes them."""
+    """Return a row for an answer, with amounts as strings in major units."""
     return {**row, **{name: format_amount(row[name], row["currency"]) for name in AMOUNTS}}
 
 

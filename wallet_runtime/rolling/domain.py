@@ -1,7 +1,7 @@
 """Rules of wagering requirements, without I/O.
 
-They say what a rolling asks, what a bet counts toward it, and what the bet's rollback takes back.
-Amounts are whole minor units of the rolling's currency.
+The rules say how much turnover a rolling requires, how much of it a bet counts, and how much the
+bet's rollback reverses. Amounts are whole minor units of the rolling's currency.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ class BrandRules:
 
     `completion_ratio_bps` is the part of the required turnover that completes a rolling, in
     hundredths of a percent. `expires_after` of None means that a rolling never expires.
-    `cancel_allowed` governs cancellation by a person, which locks what the rolling stood for.
+    `cancel_allowed` lets a person cancel a rolling, whose money is then locked.
     """
 
     completion_ratio_bps: int = FULL_RATIO_BPS
@@ -51,7 +51,8 @@ DEFAULT_RULES = BrandRules()
 class Requirement(Struct, frozen=True):
     """The payload of ROLLING_REQUIRED.
 
-    `beside` names rollings whose open turnover is a part of the turnover that is required here.
+    `beside` names rollings for the same money. Their open turnover is included in
+    `required_turnover`.
     """
 
     rolling_id: UUID
@@ -69,9 +70,10 @@ class Requirement(Struct, frozen=True):
 
 
 class Carried(Struct, frozen=True):
-    """A rolling that a transfer takes along.
+    """A rolling of the money that a transfer moves.
 
-    `becomes` is the same id when the rolling moves itself, else that of the part it hands on.
+    `becomes` equals `rolling_id` if the whole rolling moves. Otherwise it is the id of a new
+    rolling for the moved part of the money.
     """
 
     rolling_id: UUID
@@ -81,8 +83,8 @@ class Carried(Struct, frozen=True):
 class Transfer(Struct, frozen=True):
     """The payload of TRANSFER_COMPLETED.
 
-    `amount` is the part of the `balance` that the source bucket had, `rollings` are those that owe
-    turnover for that balance.
+    The transfer moves `amount` out of `balance`, the source bucket's balance before it. `rollings`
+    are the rollings that require turnover for this balance.
     """
 
     transfer_id: str
@@ -97,7 +99,7 @@ class Transfer(Struct, frozen=True):
 
 
 class Revocation(Struct, frozen=True):
-    """The payload of ROLLING_REVOKED: the wallet has taken back what the rolling was for."""
+    """The payload of ROLLING_REVOKED: the wallet has taken back the money under the rolling."""
 
     rolling_id: UUID
     state: Literal["CANCELED", "EXPIRED"]
@@ -114,7 +116,7 @@ class FundingShare(Struct, frozen=True):
 class SettledBet(Struct, frozen=True):
     """The payload of BET_SETTLED_CONFIRMED, as far as turnover depends on it.
 
-    `counts` is the wallet's word, by its policy.
+    `counts` says whether the stake counts as turnover; the wallet decides this by its policy.
     """
 
     authorization_id: str
@@ -127,7 +129,7 @@ class SettledBet(Struct, frozen=True):
 
 
 class RolledBackBet(Struct, frozen=True):
-    """The payload of BET_ROLLED_BACK_CONFIRMED; `was` is the state that the rollback ended."""
+    """The payload of BET_ROLLED_BACK_CONFIRMED; `was` is the bet's state before the rollback."""
 
     authorization_id: str
     bet_id: str
@@ -136,7 +138,7 @@ class RolledBackBet(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a required rolling starts: what completes it, when it lapses, and in which state."""
+    """How a required rolling starts: its target turnover, expiry time and state."""
 
     target_turnover: int
     expires_at: datetime | None
@@ -145,7 +147,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """An ACTIVE rolling as turnover sees it."""
+    """An ACTIVE rolling, with the fields that decide which stakes count toward it."""
 
     rolling_id: UUID
     topology_code: str
@@ -156,9 +158,9 @@ class Rolling:
     turnover: int
 
     def is_fed_by(self, bet: SettledBet, share: FundingShare) -> bool:
-        """Say whether a share of this bet counts here.
+        """Return whether a share of this bet's stake counts toward this rolling.
 
-        Provider type, currency and funding source must be those of the rolling.
+        Provider type, currency and bucket must be those of the rolling.
         """
         return (
             bet.provider_type in self.provider_types
@@ -170,7 +172,7 @@ class Rolling:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a rolling is, in whatever state."""
+    """The turnover of a rolling in any state."""
 
     rolling_id: UUID
     state: str
@@ -179,16 +181,16 @@ class Progress:
 
     @property
     def open_turnover(self) -> int:
-        """The turnover that is left; none once completion is under way or done."""
+        """The turnover that is left; 0 once the target is reached."""
         return self.target_turnover - self.turnover
 
 
 @dataclass(frozen=True, slots=True)
 class HandedOn:
-    """A part of a rolling's open turnover that becomes a rolling of its own, with its first state.
+    """The part of a rolling's open turnover that a transfer moves into a new rolling.
 
-    `turnover` is asked for there, `leaves` is no longer asked for here. Neither side asks for less
-    than its share of the money.
+    The new rolling `becomes` starts in `state` and requires `turnover`. The old rolling requires
+    `leaves` less. Each requires at least its share, because fractions are rounded up on both sides.
     """
 
     rolling_id: UUID
@@ -200,7 +202,7 @@ class HandedOn:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Turnover that one bet adds to one rolling; `completes` when nothing is left to turn over."""
+    """Turnover that one bet adds to one rolling; `completes` if the target is then reached."""
 
     rolling_id: UUID
     amount: int
@@ -209,9 +211,9 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class CountedBefore:
-    """Turnover that a bet counted, with the present state of its rolling.
+    """Turnover that a bet added to a rolling, with the rolling's current state.
 
-    `completion_attempts` says how often the wallet was asked to complete the rolling.
+    `completion_attempts` says how often rolling_worker asked the wallet to complete the rolling.
     """
 
     rolling_id: UUID
@@ -222,7 +224,10 @@ class CountedBefore:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """A reversal's effect on one rolling: it lowers the turnover, or leaves it and is a finding."""
+    """How the rollback of a bet changes one rolling: its turnover is lowered, or it is a finding.
+
+    `reopens` says that a COMPLETING rolling becomes ACTIVE again.
+    """
 
     rolling_id: UUID
     amount: int
@@ -231,7 +236,7 @@ class TakenBack:
 
     @property
     def finding(self) -> bool:
-        """Say whether a person has to look at it."""
+        """Return whether a person has to look at the rolling."""
         return not self.lowers
 
 
@@ -240,8 +245,8 @@ def open_rolling(
 ) -> Opening:
     """Apply the brand's rules to a requirement.
 
-    A target that is not whole is rounded up, so that no turnover is let off. `open_beside` is the
-    turnover that other rollings ask for the same money already: only the rest is asked for here.
+    A fractional target is rounded up. `open_beside` is turnover that other rollings already require
+    for the same money; the target is reduced by it.
     """
     target = max(
         0,
@@ -253,15 +258,15 @@ def open_rolling(
 
 
 def hand_on(transfer: Transfer, found: Sequence[Progress]) -> tuple[HandedOn, ...]:
-    """Divide the open turnover of rollings of which a part of the balance goes elsewhere.
+    """Split the open turnover of rollings when a transfer moves a part of their balance.
 
-    It is divided in proportion, both sides rounded up: a transfer adds at most one minor unit of
-    turnover per rolling, and many small ones shed none. A rolling that moves as a whole is not
-    divided. A rolling that was reached or closed before hands on no turnover, and its part ends in
-    the same way.
+    The turnover is split in proportion to the money, and both parts are rounded up. So a transfer
+    adds at most one minor unit per rolling, and many small transfers never reduce the turnover. A
+    rolling that moves as a whole is not split. The new part of a CANCELED or EXPIRED rolling has
+    the same state. Any other new part is ACTIVE, or COMPLETING if it has no turnover.
 
-    Raises InconsistentEvent for a transfer of more than there was, or of a rolling that is not
-    there.
+    Raises InconsistentEvent if the amount is not above 0 and at most the balance, or if a rolling
+    does not exist.
     """
     known = {progress.rolling_id: progress for progress in found}
     if not 0 < transfer.amount <= transfer.balance:
@@ -291,10 +296,10 @@ def _hand_on_one(transfer: Transfer, carried: Carried, source: Progress) -> Hand
 
 
 def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counted, ...]:
-    """Share a settled bet's stake among ACTIVE rollings, given oldest first.
+    """Distribute a settled bet's stake over ACTIVE rollings, which are given oldest first.
 
-    Stake that none of them can take counts nowhere. Raises InconsistentEvent when the funding does
-    not add up to the stake.
+    Stake that no rolling can take is not counted. Raises InconsistentEvent if the funding does not
+    add up to the stake.
     """
     if sum(share.amount for share in bet.funding) != bet.stake:
         raise InconsistentEvent(
@@ -319,11 +324,11 @@ def count_turnover(bet: SettledBet, rollings: Sequence[Rolling]) -> tuple[Counte
 
 
 def take_back(counted: Iterable[CountedBefore]) -> tuple[TakenBack, ...]:
-    """Reverse a bet's turnover exactly.
+    """Reverse the turnover that a bet added to rollings.
 
-    A completion that the wallet was never asked for is called off. One that it was asked for
-    stands, whatever became of the answer: the money may be released already, so the turnover stays
-    and a finding says so.
+    If the wallet was never asked to complete a COMPLETING rolling, the rolling becomes ACTIVE
+    again. If the wallet was asked, it may have released the money already. The turnover then stays,
+    and the result is a finding.
     """
     return tuple(_take_back_one(each) for each in counted)
 
@@ -340,7 +345,7 @@ def _take_back_one(counted: CountedBefore) -> TakenBack:
 
 
 def retry_delay_seconds(failures: int, *, bound: int, slow_seconds: float) -> float:
-    """Back off from 0.5 s, doubling to 30 s; from `bound` failures on keep trying, slowly."""
+    """Return the delay: 0.5 s, doubled up to 30 s; `slow_seconds` from `bound` failures on."""
     if failures >= bound:
         return slow_seconds
     return float(min(30.0, 0.5 * 2.0 ** max(0, failures - 1)))

@@ -1,4 +1,4 @@
-"""The rolling service's rows: the one place that names its queries.
+"""The SQL statements of rolling_service and rolling_worker.
 
 Each function runs in the caller's transaction.
 """
@@ -36,10 +36,10 @@ ERROR_LENGTH_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An end of a rolling that the wallet does not know yet, taken for one try.
+    """A rolling whose end has to be reported to the wallet, leased for one try.
 
-    `refusals` counts the failures that were refusals. `closed` is CANCELED or EXPIRED for a rolling
-    that ended without its turnover, None for one to complete.
+    `refusals` counts the tries that the wallet refused. `closed` is CANCELED or EXPIRED for a
+    rolling that ended without its turnover, None for a rolling to complete.
     """
 
     rolling_id: UUID
@@ -51,9 +51,9 @@ class Completion:
 
     @property
     def request_id(self) -> str:
-        """The wallet's idempotency key: one for the rolling, and another after each refusal.
+        """The idempotency key for the wallet: one per rolling, and a new one after each refusal.
 
-        The wallet stores a refusal and would repeat it.
+        The wallet stores a refusal under its key and would return it again.
         """
         first = f"rolling-{'close' if self.closed else 'complete'}-{self.rolling_id}"
         return f"{first}-{self.refusals}" if self.refusals else first
@@ -61,7 +61,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class PutOff:
-    """Why a completion failed, whether the wallet refused it, and when the next try is."""
+    """Why a completion is delayed, whether the wallet refused it, and the delay."""
 
     error: str
     refused: bool
@@ -72,7 +72,7 @@ class PutOff:
 
 
 def brand_rules(session: DatabaseSession, brand_id: UUID) -> BrandRules:
-    """Return a brand's rules: its own where it has them, else the defaults (RS-10)."""
+    """Return a brand's rules; a rule that the brand does not set has its default (RS-10)."""
     row = session.maybe("rolling_brand_rules", brand_id=brand_id) or {}
     return BrandRules(
         **{
@@ -113,7 +113,7 @@ def insert(
 def progress(
     session: DatabaseSession, event: StreamEvent, rolling_ids: Sequence[UUID]
 ) -> list[Progress]:
-    """Lock rollings of the event's player and return how far they are.
+    """Lock rollings of the event's player and return their progress.
 
     Ids that the player does not have are left out.
     """
@@ -131,7 +131,7 @@ def progress(
 def move_rollings(
     session: DatabaseSession, event: StreamEvent, transfer: Transfer, rolling_ids: Sequence[UUID]
 ) -> None:
-    """Let rollings count what is staked from the bucket that their money went to."""
+    """Move whole rollings to the target bucket; stakes from this bucket then count toward them."""
     if rolling_ids:
         session.run(
             "rolling_move",
@@ -147,7 +147,7 @@ def move_rollings(
 def record_handed_on(
     session: DatabaseSession, event: StreamEvent, transfer: Transfer, handed_on: Sequence[HandedOn]
 ) -> None:
-    """Take parts off rollings and make them rollings of the other bucket."""
+    """Reduce the turnover of split rollings, and insert the parts as new rollings."""
     if handed_on:
         parts = [
             {**asdict(each), "rolling_id": str(each.rolling_id), "becomes": str(each.becomes)}
@@ -167,7 +167,7 @@ def record_handed_on(
 
 
 def revoke(session: DatabaseSession, event: StreamEvent, revocation: Revocation) -> None:
-    """Close a rolling that the wallet has closed already, and announce it."""
+    """Close a rolling that the wallet has closed already, and write an event to the outbox."""
     session.run(
         "rolling_revoke",
         rolling_id=revocation.rolling_id,
@@ -188,7 +188,7 @@ def active_rollings(session: DatabaseSession, event: StreamEvent) -> list[Rollin
 def record_turnover(
     session: DatabaseSession, event: StreamEvent, bet: SettledBet, counted: Sequence[Counted]
 ) -> None:
-    """Record what a bet counted; a rolling that it completes becomes due for completion."""
+    """Add a bet's turnover to rollings; a rolling that reaches its target is due for completion."""
     session.run(
         "rolling_count_turnover",
         counted=json(
@@ -210,7 +210,7 @@ def record_turnover(
 def counted_by_bet(
     session: DatabaseSession, event: StreamEvent, bet: RolledBackBet
 ) -> list[CountedBefore]:
-    """Lock the rollings that a bet counted toward, and their completions; return its turnover."""
+    """Return a bet's turnover per rolling; lock these rollings and their completions."""
     rows = session.all(
         "rolling_counted_by_bet",
         authorization_id=bet.authorization_id,
@@ -232,7 +232,7 @@ def counted_by_bet(
 def record_take_back(
     session: DatabaseSession, event: StreamEvent, bet: RolledBackBet, taken: Sequence[TakenBack]
 ) -> None:
-    """Carry out a reversal of turnover, with a finding wherever the completion stands."""
+    """Store a reversal of turnover, and a finding for each rolling whose turnover stays."""
     session.run(
         "rolling_take_back",
         taken=json([{**asdict(each), "rolling_id": str(each.rolling_id)} for each in taken]),
@@ -255,18 +255,18 @@ def _of(event: StreamEvent) -> dict[str, Any]:
 
 
 def completion_is_due(session: DatabaseSession) -> bool:
-    """Say whether any completion is due for a try."""
+    """Return whether any completion is due for a try."""
     return bool(session.one("rolling_completion_is_due")["is_due"])
 
 
 def take_due_completion(session: DatabaseSession, lease_seconds: float) -> Completion | None:
-    """Take the completion that is due longest for one try of at most `lease_seconds`."""
+    """Lease the completion that has been due longest for `lease_seconds`; None if none is due."""
     row = session.maybe("rolling_completion_due", lease_seconds=lease_seconds)
     return Completion(**row) if row else None
 
 
 def complete(session: DatabaseSession, rolling_id: UUID) -> bool:
-    """Close a rolling that the wallet has completed and announce it; False for a repeat."""
+    """Mark a rolling as COMPLETED and write an event to the outbox; return False for a repeat."""
     return (
         session.run("rolling_completion_done", rolling_id=rolling_id, event_type=ROLLING_COMPLETED)
         == 1
@@ -274,7 +274,7 @@ def complete(session: DatabaseSession, rolling_id: UUID) -> bool:
 
 
 def confirm_closed(session: DatabaseSession, rolling_id: UUID) -> None:
-    """Note that the wallet knows of a rolling that ended without its turnover."""
+    """Record that the wallet knows of the end of a CANCELED or EXPIRED rolling."""
     session.run("rolling_close_done", rolling_id=rolling_id)
 
 
@@ -294,7 +294,7 @@ def put_off_failed(
 
 
 def put_off(session: DatabaseSession, completion: Completion, why: PutOff) -> None:
-    """Say when a completion that has to wait, and has not failed, is tried next."""
+    """Set the next try of a completion that has to wait, without counting a failure."""
     session.run(
         "rolling_completion_deferred",
         rolling_id=completion.rolling_id,
@@ -310,12 +310,12 @@ def trouble(session: DatabaseSession, failures_bound: int) -> Row:
 
 
 def expire(session: DatabaseSession) -> int:
-    """Close a batch of ACTIVE rollings past their time and announce them; return how many."""
+    """Expire a batch of ACTIVE rollings and write an event for each; return how many."""
     return session.run("rolling_expire", limit=EXPIRY_BATCH_MAX, event_type=ROLLING_CANCELED)
 
 
 def cancel(session: DatabaseSession, brand_id: UUID, rolling_id: UUID, closed_by: str) -> bool:
-    """Close an ACTIVE rolling and announce it; False when it is not ACTIVE or not there."""
+    """Cancel an ACTIVE rolling and write an event; return False if no such rolling is ACTIVE."""
     event_type = ROLLING_CANCELED
     return (
         session.run(
@@ -330,7 +330,7 @@ def cancel(session: DatabaseSession, brand_id: UUID, rolling_id: UUID, closed_by
 
 
 def find(session: DatabaseSession, brand_id: UUID, rolling_id: UUID) -> Row | None:
-    """Return one rolling of a brand."""
+    """Return one rolling of a brand, or None."""
     return session.maybe("rolling_one", rolling_id=rolling_id, brand_id=brand_id)
 
 
@@ -342,7 +342,7 @@ def of_player(session: DatabaseSession, brand_id: UUID, player_id: UUID) -> list
 
 
 def is_of_another_brand(session: DatabaseSession, brand_id: UUID, player_id: UUID) -> bool:
-    """Say whether the player has rollings, but only in other brands."""
+    """Return whether the player has rollings, but only in other brands."""
     return bool(
         session.one("rolling_player_elsewhere", player_id=player_id, brand_id=brand_id)["elsewhere"]
     )

@@ -1,6 +1,6 @@
-"""rolling_worker: consumes the wallet's events, publishes rolling's own, expires and completes.
+"""rolling_worker: consumes wallet events, publishes rolling events, expires and completes.
 
-It also removes what is old. RS-6 lists its loops.
+It also deletes old rows and stream entries. RS-6 lists its loops.
 """
 
 import os
@@ -33,9 +33,9 @@ ROLLING_OUTBOX = Outbox("rolling", lambda partition_no: ROLLING_STREAM)
 
 
 def retention_of(database: Database, streams: Streams, hours: RetentionHours) -> Retention:
-    """Make what removes published events, claims and failures of events, and entries.
+    """Build the retention of published events, claims, failures of events, and stream entries.
 
-    Nobody consumes rolling's stream yet, so time alone decides there.
+    The stream of rolling events has no consumer, so its entries are deleted by age alone.
     """
     rows = (
         ExpiringRows("rolling_prune_outbox", hours.outbox),
@@ -46,7 +46,7 @@ def retention_of(database: Database, streams: Streams, hours: RetentionHours) ->
 
 
 def make_loops(context: Context, switches: Switches, hours: RetentionHours) -> tuple[Loop, ...]:
-    """Make the chosen loops, and the one that removes what is old."""
+    """Make the loops that the environment switches on. Raises SettingsError."""
     database, streams = context.database, open_streams(context.settings)
     loops: list[Loop] = []
     if switches.event_consumer:
@@ -61,12 +61,12 @@ def make_loops(context: Context, switches: Switches, hours: RetentionHours) -> t
 
 
 def loops(context: Context) -> tuple[Loop, ...]:
-    """Make the loops that are switched on. Raises SettingsError."""
+    """Make the loops that the environment switches on. Raises SettingsError."""
     return make_loops(context, read_switches(os.environ), read_retention_hours(os.environ))
 
 
 def switched_off(context: Context) -> str:
-    """Say "ok" for a loop that is switched off; the check of one that runs replaces this."""
+    """Return "ok" for a loop that is switched off; a running loop replaces this check."""
     return OK
 
 

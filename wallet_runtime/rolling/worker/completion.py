@@ -1,8 +1,8 @@
-"""The completion retry loop: tells the wallet of every end of a rolling until it knows (RS-1).
+"""The completion retry loop: reports each ended rolling until the wallet confirms it (RS-1).
 
-The wallet then releases a finished rolling's money; one that was canceled or has lapsed frees its
-account of the obligation. The request id is the rolling's, so that a repeat after a lost answer is
-answered as the first one was.
+The wallet then releases the money of a completed rolling. For a canceled or expired rolling it ends
+the obligation of the account. A retry after a lost answer uses the same request id, so the wallet
+returns its first answer.
 """
 
 import structlog
@@ -21,10 +21,10 @@ from wallet_runtime.rolling.store import Completion, PutOff
 
 COMPLETE_PATH = "/internal/wallet/v2/rollings/complete"
 CLOSE_PATH = "/internal/wallet/v2/rollings/close"
-TRY_SECONDS_MAX = 30.0  # longer than the client's own bound with its repeat
+TRY_SECONDS_MAX = 30.0  # longer than the HTTP client's timeout including its one retry
 FAILURES_BOUND = 10
 INTERVAL_SECONDS = 0.1
-STALLED_SECONDS = 20.0  # a try at the wallet takes up to two bounded calls
+STALLED_SECONDS = 20.0  # a try is at most two HTTP calls, each with a timeout
 REFUSED_STATUS = 409
 SLOW_RETRY_SECONDS = 300.0
 FROZEN_RETRY_SECONDS = 1.0
@@ -40,10 +40,10 @@ log = structlog.get_logger("rolling")
 
 
 class CompletionRetry:
-    """Completes what is due, one rolling a turn."""
+    """Reports ended rollings to the wallet, one per turn."""
 
     def __init__(self, database: Database, client: ServiceClient) -> None:
-        """Take what a turn needs."""
+        """Store the dependencies."""
         self._database = database
         self._client = client
         self._window = SlidingWindow(
@@ -51,10 +51,10 @@ class CompletionRetry:
         )
 
     def turn(self) -> int:
-        """Try the completion that is due longest; 0 when none is.
+        """Try the completion that has been due longest; return 0 if none is due, else 1.
 
-        A failed try is put off and recorded, never lost. Raises `Maintenance` where a completion is
-        due under a seal.
+        A failed try is stored and retried later. Raises `Maintenance` if a completion is due while
+        money is sealed.
         """
         completion = self._take_due()
         if completion is None:
@@ -75,7 +75,7 @@ class CompletionRetry:
         return 1
 
     def health(self) -> str:
-        """Say "ok", `Degraded` when some of the last minute's tries failed, or why all did."""
+        """Return "ok", `Degraded` if some tries of the last minute failed, or why all failed."""
         return self._window.verdict()
 
     def _take_due(self) -> Completion | None:

@@ -1,4 +1,4 @@
-"""The effect of each wallet event on rollings, in the transaction that claims it."""
+"""The effect of each wallet event on rollings, in the transaction that claims the event."""
 
 from prometheus_client import Counter
 
@@ -28,7 +28,7 @@ CREATION_FAILURES = Counter(
 
 
 def require_rolling(session: DatabaseSession, event: StreamEvent) -> None:
-    """Create the rolling that a deposit, transfer or award asks for (RS-2)."""
+    """Create the rolling that a deposit, transfer or award requires (RS-2)."""
     requirement = read_payload(event, Requirement)
     rules = store.brand_rules(session, event.brand_id)
     open_beside = sum(
@@ -45,9 +45,9 @@ def require_rolling(session: DatabaseSession, event: StreamEvent) -> None:
 
 
 def follow_transfer(session: DatabaseSession, event: StreamEvent) -> None:
-    """Take turnover along to the other bucket.
+    """Move rollings to the target bucket of a transfer.
 
-    Whole rollings move, others hand on the part that the moved money owes.
+    A rolling moves as a whole, or the part for the moved money becomes a new rolling.
     """
     transfer = read_payload(event, Transfer)
     handed_on = domain.hand_on(
@@ -59,7 +59,7 @@ def follow_transfer(session: DatabaseSession, event: StreamEvent) -> None:
 
 
 def revoke_rolling(session: DatabaseSession, event: StreamEvent) -> None:
-    """End a rolling whose money the wallet has taken back; one that ended before stays as it is."""
+    """Close a rolling whose money the wallet has taken back; a closed rolling stays as it is."""
     store.revoke(session, event, read_payload(event, Revocation))
 
 
@@ -72,7 +72,7 @@ def count_settled_bet(session: DatabaseSession, event: StreamEvent) -> None:
 
 
 def take_back_bet(session: DatabaseSession, event: StreamEvent) -> None:
-    """Take a rolled-back bet's turnover back exactly; one that was never settled counted none."""
+    """Reverse the turnover of a rolled-back bet; a bet that was not settled has none."""
     bet = read_payload(event, RolledBackBet)
     if bet.was != domain.SETTLED:
         return

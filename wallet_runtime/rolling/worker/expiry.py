@@ -1,4 +1,4 @@
-"""The expiry loop: closes rollings past their time, and shows what waits for a person."""
+"""The expiry loop: expires rollings, and counts the problems that a person has to solve."""
 
 import time
 
@@ -22,15 +22,15 @@ TROUBLE = Gauge(
 
 
 class Expiry:
-    """Closes rollings past their time, a batch a turn."""
+    """Closes rollings past their expiry time, one batch per turn."""
 
     def __init__(self, database: Database) -> None:
-        """Take what a turn needs."""
+        """Store the dependencies."""
         self._database = database
         self._trouble_at = float("-inf")
 
     def turn(self) -> int:
-        """Expire a batch; return how many rollings it closed. Raises `Maintenance` under a seal."""
+        """Expire a batch; return how many. Raises `Maintenance` while money is sealed."""
         with self._database.transaction() as session:
             seal.hold(session)
             expired = store.expire(session)

@@ -23,7 +23,7 @@ class Switches:
 
 
 def read_switches(environ: Mapping[str, str]) -> Switches:
-    """Read the four switches. Raises SettingsError with every unknown value, at the start."""
+    """Read the four switches. Raises SettingsError, which lists every invalid value."""
     names = (
         ENABLE_EVENT_CONSUMER,
         ENABLE_OUTBOX_POLLER,

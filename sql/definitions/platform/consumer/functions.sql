@@ -1,8 +1,9 @@
--- The functions that every consumer of events offers to its publisher; `sql.owners` fills in the
--- schemas.
+-- The functions of each consumer's schema that its publisher calls. `sql.owners` replaces the
+-- placeholders.
 
--- Which of these events are neither applied nor dead letters. The publisher compares its outbox
--- with this; reading is all that it gives.
+-- Return the given events that are neither applied nor dead letters. A malformed dead letter does
+-- not count, because its event id may be forged. The publisher compares its outbox with the result.
+-- SECURITY DEFINER lets the publisher call this without a right to read the tables.
 CREATE OR REPLACE FUNCTION {consumer}.unapplied(p_event_ids uuid[], p_brand_ids uuid[],
                                                 p_player_ids uuid[], p_event_nos bigint[])
 RETURNS SETOF uuid

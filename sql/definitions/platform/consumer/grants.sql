@@ -1,4 +1,4 @@
--- The rights of every consumer of events; `sql.owners` fills in the schemas.
+-- The rights of each consumer's roles. `sql.owners` replaces the placeholders.
 GRANT USAGE ON SCHEMA {consumer} TO {consumer}_owner;
 GRANT SELECT ON {consumer}.{consumer}_position, {consumer}.{consumer}_dead_letter
     TO {consumer}_owner;
@@ -25,8 +25,9 @@ GRANT UPDATE (replay_requested_at, replay_requested_by, discard_reason, discard_
               discard_confirmed_key, discard_confirmed_at)
     ON {consumer}.{consumer}_dead_letter TO {service};
 
--- The worker asks which entries are events, a replay is an operator's act under the fence, and
--- retention stands under the seal.
+-- The worker checks which stream entries the outbox has (known_events). The service checks the
+-- fencing token of an operator's replay or discard (hold_fence, note_change). Retention by the
+-- worker and discards by the service are refused while money is sealed (hold_unsealed).
 GRANT USAGE ON SCHEMA {publisher} TO {service}, {worker};
 GRANT EXECUTE ON FUNCTION {publisher}.known_events(jsonb) TO {worker};
 GRANT USAGE ON SCHEMA wallet TO {service}, {worker};
