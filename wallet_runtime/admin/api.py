@@ -1,6 +1,7 @@
 """Routes of the back office.
 
-Each changing one leaves an audit row, sends one command to its service and passes the answer on.
+Each route that changes something writes an audit row, sends one command to another service and
+returns that service's answer.
 """
 
 from functools import partial
@@ -29,7 +30,7 @@ ACTIVATIONS = "/internal/wallet/activations"
 COUPON_GRANTS = "/internal/wallet/v2/coupon-grants"
 CAMPAIGNS = "/internal/wallet/v2/campaigns"
 
-# Commands of the back office for a player's wallet: the same path behind both prefixes.
+# Commands for a player's wallet. The path is the same behind `/api/v1/` and `/internal/wallet/v2/`.
 MOVEMENTS = (
     "bonuses/issue",
     "bonuses/reverse",
@@ -37,8 +38,8 @@ MOVEMENTS = (
     "points/award",
     "points/expire",
 )
-# An adjustment takes two persons: the field by which its answer tells them. The token says who it
-# is, so the body may not.
+# An adjustment takes two persons. Each value is the field of the answer that names the person. The
+# token identifies this person, so the request body may not have the field.
 ADJUSTMENTS = {
     "adjustments/request": "requested_by",
     "adjustments/approve": "decided_by",
@@ -66,26 +67,26 @@ class Activation(Body, omit_defaults=True):
 
 
 class Review(Body):
-    """A decision over a requested withdrawal."""
+    """The decision on a requested withdrawal."""
 
     action: str
     reason: Reason = ""
 
 
 class Discard(Body):
-    """Why an event that was set aside is never to be applied."""
+    """The reason for discarding a dead letter."""
 
     reason: Said
 
 
 class Payment(Body, omit_defaults=True):
-    """A note to a withdrawal that was paid by hand."""
+    """An optional reason for a change of an approved withdrawal."""
 
     reason: Reason | None = None
 
 
 def show_topology(context: Context, call: Call) -> Answer:
-    """Answer the versions of a topology."""
+    """Return the versions of a topology."""
     return _read(context, call, f"{TOPOLOGY}/{_segment(call, 'code')}")
 
 
@@ -97,9 +98,9 @@ def save_topology(context: Context, call: Call) -> Answer:
 
 
 def validate_documents(context: Context, call: Call) -> Answer:
-    """Try a topology and a policy document against every rule.
+    """Validate a topology and a policy document against every rule.
 
-    Nothing is changed, so nothing is audited.
+    This changes nothing, so it writes no audit row.
     """
     return ServiceClient(context).forward(
         call, WALLET_SERVICE, "POST", f"{TOPOLOGY}/validate", call.body
@@ -107,7 +108,7 @@ def validate_documents(context: Context, call: Call) -> Answer:
 
 
 def diff(prefix: str, name: str, context: Context, call: Call) -> Answer:
-    """Answer what differs between two versions of a topology or policy."""
+    """Return the differences between two versions of a topology or policy."""
     return _read(
         context,
         call,
@@ -129,7 +130,7 @@ def activate_topology(context: Context, call: Call) -> Answer:
 
 
 def list_documents(path: str, context: Context, call: Call) -> Answer:
-    """Answer every saved version, or the history of activations."""
+    """Return every saved version, or the history of activations."""
     return _read(context, call, path)
 
 
@@ -146,7 +147,7 @@ def activate_policy(context: Context, call: Call) -> Answer:
 
 
 def show_policy(context: Context, call: Call) -> Answer:
-    """Answer the versions of a policy."""
+    """Return the versions of a policy."""
     return _read(context, call, f"{POLICY}/{_segment(call, 'policy_key')}")
 
 
@@ -167,7 +168,7 @@ def review_withdrawal(context: Context, call: Call) -> Answer:
 
 
 def mark_paid(context: Context, call: Call) -> Answer:
-    """Say that an approved withdrawal was paid by hand; the same again changes nothing."""
+    """Record that an approved withdrawal was paid by hand; a repeat changes nothing."""
     wanted: Payment = call.body
     return _withdrawal_command(
         context,
@@ -181,7 +182,7 @@ def mark_paid(context: Context, call: Call) -> Answer:
 def coupon(action: str, context: Context, call: Call) -> Answer:
     """Issue, reverse or expire a coupon grant.
 
-    Wallet_service reads the body, and refuses an amount where it takes none (A8-5).
+    The wallet validates the body, and refuses an amount if the action takes none (A8-5).
     """
     call.brand()
     about = str(call.body.get("coupon_log_id"))[:UUID_LENGTH]
@@ -197,9 +198,9 @@ def coupon(action: str, context: Context, call: Call) -> Answer:
 
 
 def create_campaign(context: Context, call: Call) -> Answer:
-    """Make a campaign that wins without a stake are drawn on, signed for the person.
+    """Create a campaign, from which wins without a stake are paid; signed for the token's person.
 
-    Wallet_service reads the body.
+    The wallet validates the body.
     """
     call.brand()
     about = str(call.body.get("code"))[:UUID_LENGTH]
@@ -209,10 +210,7 @@ def create_campaign(context: Context, call: Call) -> Answer:
 
 
 def payout_failed(context: Context, call: Call) -> Answer:
-    """Say that the PSP could not pay an approved withdrawal out.
-
-    Its money is the player's again.
-    """
+    """Record that the PSP could not pay a withdrawal out; the player gets the money back."""
     wanted: Payment = call.body
     return _withdrawal_command(
         context,
@@ -224,15 +222,15 @@ def payout_failed(context: Context, call: Call) -> Answer:
 
 
 def movement(path: str, context: Context, call: Call) -> Answer:
-    """Send a bonus or points on; wallet_service reads the body.
+    """Forward a bonus or points command; the wallet validates the body.
 
-    The audit keeps whom it is about, and the reason.
+    The audit row stores the id that the command is about, and the reason.
     """
     return _movement(context, call, path, call.body)
 
 
 def adjustment(path: str, person_field: str, context: Context, call: Call) -> Answer:
-    """Send on an adjustment, or a decision over one, signed for the token's person (SPEC 1.3)."""
+    """Forward an adjustment or a decision on one, signed for the token's person (SPEC 1.3)."""
     if person_field in call.body:
         message = f"{person_field} is the person who sends this; leave it out"
         raise Invalid(message, details={"field": person_field})
@@ -240,7 +238,7 @@ def adjustment(path: str, person_field: str, context: Context, call: Call) -> An
 
 
 def discard(consumer: Consumer, step: str, context: Context, call: Call) -> Answer:
-    """Ask for a dead letter to be discarded, or confirm it, signed for the token's person."""
+    """Forward a discard of a dead letter or its confirmation, signed for the token's person."""
     path = f"{dead_letter_path(consumer.schema, _segment(call, 'dead_letter_id'))}/{step}"
     audit = (call.path["dead_letter_id"][:UUID_LENGTH], call.body.reason if call.body else None)
     command = "dead-letter." + step.replace("/", ".")
@@ -300,7 +298,7 @@ def _command(
 
 
 def _active_topology(context: Context, call: Call) -> dict[str, Any] | None:
-    """Ask which topology is active; None where none is."""
+    """Return the active topology from the wallet, or None."""
     try:
         answer = ServiceClient(context).call(
             WALLET_SERVICE, "GET", f"{TOPOLOGY}/active", request_id=call.request_id
@@ -314,12 +312,12 @@ def _active_topology(context: Context, call: Call) -> dict[str, Any] | None:
 
 
 def _segment(call: Call, name: str) -> str:
-    """Return a part of the path so that it stays one part of the next path."""
+    """Return a path parameter, escaped so that it stays one segment of the next path."""
     return quote(call.path[name], safe="")
 
 
 def discard_routes(consumer: Consumer) -> tuple[Route, Route]:
-    """Make the routes by which persons discard a consumer's dead letters.
+    """Make the routes through which persons discard a consumer's dead letters.
 
     The paths for rolling name no consumer, because clients already use these paths.
     """

@@ -1,4 +1,4 @@
-"""A back-office command: audited, sent once under its person's key, its answer kept."""
+"""Sends a back-office command once per idempotency key, audits it and stores its answer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,9 +19,9 @@ from wallet_runtime.plumbing.http.headers import scoped_id
 from wallet_runtime.plumbing.http.service_client import ServiceClient
 from wallet_runtime.plumbing.runtime.context import Context
 
-Audit = tuple[str, str | None]  # what a command is about, and the reason that was given for it
-# Refusals of a rule. What the form or the credentials were refused for is tried again, as at the
-# wallet.
+Audit = tuple[str, str | None]  # the target of a command, and the person's reason for it
+# A refusal with one of these statuses is final and stored, unless its code is in TRIED_AGAIN. A
+# repeat after any other error is sent again.
 REFUSED_FOR_GOOD = (400, 409)
 TRIED_AGAIN = (
     IDEMPOTENCY_IN_FLIGHT,
@@ -31,7 +31,7 @@ TRIED_AGAIN = (
 
 
 def no_check() -> None:
-    """Be the check of a command that needs none."""
+    """Accept the command; the default of `check`."""
 
 
 def send(  # noqa: PLR0913
@@ -45,13 +45,13 @@ def send(  # noqa: PLR0913
     check: Callable[[], None] = no_check,
     process: str = WALLET_SERVICE,
 ) -> Answer:
-    """Record the command, send it to a process at `path`, record the answer.
+    """Write the audit row, send the command to `process` at `path`, and record the answer.
 
-    Without its audit row a command is not sent.
+    A command whose audit row cannot be written is not sent.
 
-    A repeat under the person's key gets the first final answer. `check` looks at the state of
-    today, so a repeat is not checked. Raises `IdempotencyKeyRequired` (400) without a key,
-    `PayloadMismatch` (409) for a key that this person used on this route for something else.
+    A repeat under the same key returns the stored final answer. It skips `check`, because `check`
+    judges the current state. Raises `IdempotencyKeyRequired` (400) without a key, and
+    `PayloadMismatch` (409) if this person used the key on this route for something else.
     """
     key = call.idempotency_key()
     request_id = scoped_id(call.caller, key, IDEMPOTENCY_KEY_HEADER)
@@ -89,8 +89,9 @@ def _repeated(recorded: store.Recorded) -> Answer | None:
     if not earlier.is_same:
         raise PayloadMismatch(details={"first_audit_id": recorded.claimed_by})
     if earlier.status is None:
-        # Its answer was never learnt. The wallet knows the request ids of money; a document that is
-        # saved again is the same document.
+        # The first answer is unknown, so the command is sent again. This is safe: the wallet
+        # recognizes the request id of a money command, and saving the same document again changes
+        # nothing.
         return None
     if earlier.status >= 400:
         raise PassedThrough(

@@ -1,4 +1,4 @@
-"""The back office's rules: what a command must bring before it is sent on."""
+"""The back office's rules: checks of a command before it is sent to another service."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -47,7 +47,7 @@ def review_path(action: str, reason: str) -> str:
 def confirm_already_active(code: str, version: int, active: Mapping[str, Any] | None) -> None:
     """Refuse (422) an activation without a policy document (A7-12).
 
-    A version that is active already needs none (A7-10).
+    A version that is already active needs no policy document (A7-10).
     """
     is_active = active is not None and (active["topology_code"], active["topology_version"]) == (
         code,

@@ -1,6 +1,6 @@
-"""The audit of commands: a row before a command is sent, its answer after it.
+"""The audit rows of commands: written before a command is sent, completed with its answer.
 
-A person's key is used once on a route.
+A person can use an idempotency key once per route.
 """
 
 from dataclasses import dataclass
@@ -22,11 +22,10 @@ for _name in (_COMMAND, _ANSWER, _CLAIM, _REPEAT, _KEEP):
 
 @dataclass(frozen=True)
 class AuditedCommand:
-    """One act of the back office: `actor` gives `command` on `target`, under a key.
+    """A command of the back office: the person `actor` sends `command` for `target` under `key`.
 
-    `path` is the route filled in.
-
-    `request_id` is the id that the command is sent under. `body` is kept as a digest only.
+    `route` is the route of the back office, `path` the path at the other service. `request_id` is
+    the command's idempotency key there. Only a digest of `body` is stored.
     """
 
     actor: str
@@ -44,9 +43,9 @@ class AuditedCommand:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The command that used the key before: whether it was the same, and its final answer.
+    """The first command under a key: whether it was the same command, and its final answer.
 
-    A status of None is not known yet.
+    `status` is None while the final answer is unknown.
     """
 
     is_same: bool
@@ -56,7 +55,11 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The audit id of a recorded command, and the first command under its key."""
+    """A recorded command.
+
+    `claimed_by` is the audit id of the first command under the key. `earlier` is that command, or
+    None if this command is the first.
+    """
 
     audit_id: int
     claimed_by: int
@@ -84,13 +87,13 @@ def record_command(database: Database, command: AuditedCommand) -> Recorded:
 
 
 def record_answer(database: Database, recorded: Recorded, *, status: int, code: str | None) -> None:
-    """Record what the answer was."""
+    """Record the status and error code of the answer."""
     with seal.writing(database, recorded.canary_token) as session:
         session.run(_ANSWER, audit_id=recorded.audit_id, status=status, code=code)
 
 
 def keep_answer(database: Database, recorded: Recorded, *, status: int, body: object) -> None:
-    """Keep a final answer for repeats under the same key."""
+    """Store a final answer for repeats under the same key."""
     with seal.writing(database, recorded.canary_token) as session:
         session.run(
             _KEEP,

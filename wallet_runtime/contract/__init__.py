@@ -1,5 +1,5 @@
-"""Names that the wallet platform and its operators share, a room per topic.
+"""Names and rules that the wallet platform and the operators' toolkit share, by topic.
 
-This package is all that the toolkit may import of the runtime. It imports neither side and no
-driver.
+The toolkit may import only this package of the platform. The package itself imports neither the
+rest of the platform, nor the toolkit, nor a driver.
 """

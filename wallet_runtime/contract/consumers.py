@@ -1,4 +1,4 @@
-"""The consumers of the wallet's stream: this list alone names them."""
+"""The consumers of the wallet's stream. No other place lists them."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Consumer:
     """A consumer of the wallet's stream: its schema, and its consumer group in Redis.
 
-    The process `worker` applies the events. The process `service` answers for the dead letters.
+    The process `worker` applies the events. The process `service` has the routes for dead letters.
     Each process logs in to the database as the role of its own name.
     """
 
@@ -20,7 +20,7 @@ class Consumer:
 _CONSUMERS = [
     Consumer("rolling", "rolling_worker", "rolling_worker", "rolling_service"),
 ]
-# By schema. The wallet trims or prunes an event only after each of these consumers has it.
+# Keyed by schema. The wallet deletes an event only after each of these consumers has handled it.
 WALLET_CONSUMERS = {consumer.schema: consumer for consumer in _CONSUMERS}
 CONSUMER_WORKERS = tuple(dict.fromkeys(each.worker for each in _CONSUMERS))
 CONSUMER_SERVICES = tuple(dict.fromkeys(each.service for each in _CONSUMERS))

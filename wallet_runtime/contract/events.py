@@ -1,4 +1,4 @@
-"""Events, and the partitioned stream that carries them."""
+"""Event types, and the partitioned stream that carries the events."""
 
 from wallet_runtime.contract.consumers import WALLET_CONSUMERS
 
@@ -11,7 +11,7 @@ BET_ROLLED_BACK_CONFIRMED = "BET_ROLLED_BACK_CONFIRMED"
 WIN_CONFIRMED = "WIN_CONFIRMED"
 WIN_REVERSED_CONFIRMED = "WIN_REVERSED_CONFIRMED"
 ROLLING_REQUIRED = "ROLLING_REQUIRED"
-ROLLING_REVOKED = "ROLLING_REVOKED"  # the wallet has taken back what a rolling was for
+ROLLING_REVOKED = "ROLLING_REVOKED"  # the wallet has taken back the money under a rolling
 ROLLING_COMPLETED_CONFIRMED = "ROLLING_COMPLETED_CONFIRMED"
 TRANSFER_COMPLETED = "TRANSFER_COMPLETED"
 POINTS_TRANSFERRED = "POINTS_TRANSFERRED"
@@ -20,7 +20,7 @@ WITHDRAW_APPROVED = "WITHDRAW_APPROVED"
 ROLLING_COMPLETED = "ROLLING_COMPLETED"
 ROLLING_CANCELED = "ROLLING_CANCELED"
 OUTBOX_CANARY = "OUTBOX_CANARY"
-# The group of each consumer on each partition.
+# Pairs of stream and consumer group, for each consumer and partition.
 CONSUMER_GROUPS = tuple(
     (f"{WALLET_STREAM_PREFIX}{number}", each.group)
     for each in WALLET_CONSUMERS.values()

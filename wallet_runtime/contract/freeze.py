@@ -1,4 +1,4 @@
-"""Judges which freeze level is in force: the one rule that both programs use (SPEC 1.6).
+"""Judges which freeze level is in force; platform and toolkit share this rule (SPEC 1.6).
 
 A level is in force when `control`, the fence row of the operated database and every copy that may
 still act agree on it. Until then it is "freezing" or "thawing", and the verdict names what is
@@ -12,30 +12,32 @@ OPEN = "open"
 INGRESS = "ingress"
 SEALED = "sealed"
 FREEZE_LEVELS = (OPEN, INGRESS, SEALED)
-# A copy writes its heartbeat every second; the rest is room for a busy machine.
+# A copy writes its heartbeat every second; the limit allows for delays on a busy machine.
 FRESH_MS_MAX = 3_000
-# A silent copy that no driver has told to be stopped may only be standing still.
+# A copy without heartbeats may be suspended and wake up later. Up to this age it counts as running
+# unless the driver reports that it stopped.
 SILENT_MS_MAX = 60_000
-# Every fourth try to settle waits longer than a money command may wait for a lock, so that one
-# under way has ended. The others are short: money commands queue behind whoever waits.
+# How long each try to settle a freeze waits for its lock. Every fourth try waits longer than a
+# money command may wait for a lock, so the commands under way have ended by then. The other tries
+# are short, because money commands queue behind a waiting try.
 PATIENCE_MS = (250, 250, 250, 2_500)
 FREEZING, THAWING, UNKNOWN = "freezing", "thawing", "unknown"
 WORDS = (*FREEZE_LEVELS, FREEZING, THAWING, UNKNOWN)
 
 
 def strictness(level: str) -> int:
-    """Rank a level: 0 open, 1 ingress, 2 sealed."""
+    """Return the rank of a level: 0 open, 1 ingress, 2 sealed."""
     return FREEZE_LEVELS.index(level)
 
 
 def patience_ms(tries: int) -> int:
-    """Return how long the next try to settle a freeze may wait, after this many tries."""
+    """Return how long the next try to settle a freeze may wait, after `tries` tries."""
     return PATIENCE_MS[tries % len(PATIENCE_MS)]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The level that `control` asks for, and its epoch."""
+    """The freeze level that `control` wants, and its epoch."""
 
     level: str
     epoch: int
@@ -43,7 +45,10 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Fence:
-    """The fence row. Up to `settled_epoch` no money command is left that saw an earlier level."""
+    """The fence row: its level, its epoch, and the settled epoch.
+
+    No money command is left that saw a level from before `settled_epoch`.
+    """
 
     level: str
     epoch: int
@@ -54,8 +59,8 @@ class Fence:
 class CopySeen:
     """One copy of a process, from its heartbeat and from the driver.
 
-    `heartbeat_age_ms` and `acknowledged_epoch` are None when it never registered. `runs` is the
-    driver's word; None when the driver does not answer or there is none.
+    `heartbeat_age_ms` and `acknowledged_epoch` are None if the copy never registered. `runs` is the
+    driver's answer; None if there is no driver or it does not answer.
     """
 
     name: str
@@ -65,12 +70,12 @@ class CopySeen:
 
     @property
     def fresh(self) -> bool:
-        """Whether the copy has just given a sign of life."""
+        """Whether the copy's heartbeat is recent."""
         return self.heartbeat_age_ms is not None and self.heartbeat_age_ms <= FRESH_MS_MAX
 
     @property
     def may_act(self) -> bool:
-        """Whether the copy may still serve requests, as far as anybody can tell."""
+        """Whether the copy may still serve requests, by its heartbeat and the driver's answer."""
         if self.fresh or self.runs:
             return True
         age_ms = self.heartbeat_age_ms
@@ -81,11 +86,11 @@ class CopySeen:
 class Verdict:
     """The freeze in force. `word` is a level, or `freezing`, `thawing`, `unknown`.
 
-    A level in force may be stricter than the wanted one: the fence row keeps it until a person
+    A level in force may be stricter than the wanted level: the fence row keeps it until a person
     lowers it.
 
-    `wanted` and `epoch` are what `control` asks for (None and -1 when it does not answer),
-    `missing` says in words what has not confirmed it, of `counted` copies `confirmed` have.
+    `wanted` and `epoch` come from `control` (None and -1 if it does not answer). `missing` lists in
+    words what has not confirmed the level. Of the `counted` copies, `confirmed` have confirmed it.
     """
 
     word: str
@@ -102,7 +107,7 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """Say the verdict for a person."""
+        """Return the verdict in words for a person."""
         if self.in_force:
             return "open" if self.word == OPEN else f"FROZEN ({self.word})"
         if self.wanted is None:
@@ -111,7 +116,7 @@ class Verdict:
 
 
 def judge(wanted: Wanted | None, fence: Fence | None, copies: Sequence[CopySeen]) -> Verdict:
-    """Judge what is in force from what was read; None stands for what did not answer."""
+    """Judge the freeze from what was read; None stands for a database that does not answer."""
     if wanted is None:
         return Verdict(UNKNOWN, None, -1, ("control does not answer",))
     acting = [copy for copy in copies if copy.may_act]
@@ -147,7 +152,7 @@ def _fault(copy: CopySeen, epoch: int) -> str | None:
     if copy.heartbeat_age_ms is None:
         return f"{copy.name} runs and never reported"
     if copy.acknowledged_epoch == epoch:
-        # It acts on this level, also where it has fallen silent since.
+        # The copy acts on this level, even if its heartbeats have stopped since.
         return None
     if not copy.fresh:
         return f"{copy.name} has not answered for {copy.heartbeat_age_ms / 1000:.0f} s"

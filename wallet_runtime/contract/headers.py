@@ -11,9 +11,9 @@ PROVIDER_SIGNATURE_HEADER = "X-Provider-Signature"
 IDEMPOTENCY_KEY_HEADER = "Idempotency-Key"
 
 # A provider's signature: HMAC-SHA256 with its secret over this text. `timestamp` is in Unix
-# seconds, `brand` and `request_id` are the headers as sent ("" for one that was not), `body_hash`
-# is the SHA-256 of the raw body; both digests are lower-case hex.
+# seconds. `brand` and `request_id` are the headers as sent ("" for a header that was not sent).
+# `body_hash` is the SHA-256 of the raw body. Both digests are lower-case hex.
 PROVIDER_SIGNED_TEXT = "{method}\n{path}\n{brand}\n{timestamp}\n{request_id}\n{body_hash}"
 PROVIDER_SIGNATURE_VALUE = "t={timestamp},v1={digest}"
-# How far the timestamp may be from the gateway's clock, to either side.
+# Allowed difference between the timestamp and the gateway's clock, in either direction.
 PROVIDER_SIGNATURE_SECONDS = 300

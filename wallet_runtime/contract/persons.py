@@ -1,9 +1,9 @@
-"""Persons of acts that take two: who they are, and how admin_service signs that one of them asked.
+"""Acts that take two persons: how persons are identified, and how admin_service signs for one.
 
-Two strings are not two persons. A person is a name in its normal form together with the key by
-which the person was known. Two acts are of two persons only when both differ. The service that
-counts persons knows them by a signature of admin_service, not by a field of a body: the internal
-token alone signs nothing.
+A person is a name in its normal form together with the id of the person's key. Two acts are by two
+persons only if both differ, because one person could use two names. The service that counts persons
+reads the person from a signature of admin_service, not from a field of the body. The internal token
+alone cannot create this signature.
 """
 
 import hashlib
@@ -16,21 +16,21 @@ from urllib.parse import quote, unquote
 from wallet_runtime.contract.consumers import CONSUMER_SERVICES
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
-# A key of its own for each service that counts persons, which admin_service has too:
-# PERSON_KEY_WALLET_SERVICE ...
+# Each service that counts persons shares a key of its own with admin_service, for example
+# PERSON_KEY_WALLET_SERVICE.
 PERSON_KEY_PREFIX = "PERSON_KEY_"
 COUNTING_PROCESSES = (WALLET_SERVICE, *CONSUMER_SERVICES)
 
 PERSON_HEADER = "X-Signed-Person"
-# HMAC-SHA256 over this text. `route` is the path as sent, `brand` is "" for an act that belongs to
-# none, `timestamp` is in Unix seconds, `body_hash` is the SHA-256 of the raw body; digests are
-# lower-case hex. The first line is the version.
+# HMAC-SHA256 over this text. `route` is the path as sent. `brand` is "" for an act without a brand.
+# `timestamp` is in Unix seconds. `body_hash` is the SHA-256 of the raw body. Digests are lower-case
+# hex. The first line is the version.
 SIGNED_TEXT = (
     "rubyops-person-1\n{person}\n{key_id}\n{brand}\n{method}\n{route}\n"
     "{request_id}\n{timestamp}\n{body_hash}"
 )
 HEADER_VALUE = "v1;person={person};key={key_id};t={timestamp};sig={digest}"
-SIGNATURE_SECONDS = 300  # how far the timestamp may be from the reader's clock, to either side
+SIGNATURE_SECONDS = 300  # allowed difference to the reader's clock, in either direction
 NAME_LENGTH_MAX = 64
 
 _VALUE = re.compile(
@@ -51,13 +51,13 @@ class Person:
     key_id: str
 
     def is_same(self, other: "Person") -> bool:
-        """Whether both may be one person: one name, or one key under two names."""
+        """Whether both may be one person, because the name or the key is the same."""
         return self.name == other.name or self.key_id == other.key_id
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """The request that a person is signed for. `brand` is "" where the request names none."""
+    """The request that a signature covers. `brand` is "" if the request names no brand."""
 
     brand: str
     method: str
@@ -67,13 +67,13 @@ class Act:
 
 
 def normal_name(text: str) -> str:
-    """Return a name as it is compared: `Ann`, `ann ` and full-width letters are one.
+    """Return the normal form of a name: `Ann`, `ann ` and full-width letters give the same.
 
-    Raises `NoPerson` for an empty or too long one.
+    Raises `NoPerson` for an empty or too long name.
     """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     seen = "".join(" " if character.isspace() else character for character in folded)
-    # Control and format characters show nothing, so they tell no two persons apart.
+    # Control and format characters are invisible, so they must not make two names differ.
     name = " ".join(
         "".join(
             character for character in seen if unicodedata.category(character)[0] != "C"
@@ -87,15 +87,15 @@ def normal_name(text: str) -> str:
 
 
 def key_id_of(token: bytes) -> str:
-    """Return the id of a person's key, by which one key under two names is known.
+    """Return the id of a person's key, which shows whether two names use one key.
 
-    The key cannot be read from it.
+    The id is a hash, so it does not reveal the key.
     """
     return hashlib.sha256(_KEY_ID_TEXT + token).hexdigest()[:32]
 
 
 def sign(key: bytes, person: Person, act: Act, now: float) -> str:
-    """Write the header that says that this person asked for this act."""
+    """Return the signed header that proves that this person requested this act."""
     timestamp = int(now)
     return HEADER_VALUE.format(
         person=quote(person.name, safe=""),
@@ -106,7 +106,7 @@ def sign(key: bytes, person: Person, act: Act, now: float) -> str:
 
 
 def read(key: bytes, value: str, act: Act, now: float) -> Person:
-    """Return the person whom a header signs for this act. Raises `NoPerson`."""
+    """Verify a signed header for this act and return its person. Raises `NoPerson`."""
     given = _VALUE.fullmatch(value)
     if given is None:
         raise NoPerson("the signed person is not of the form that this version knows")

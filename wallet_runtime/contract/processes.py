@@ -1,6 +1,6 @@
-"""Processes of the platform, and those who call them.
+"""Processes of the platform, and the callers of their routes.
 
-An API process answers its own routes; a worker only /health and /metrics (SPEC 1.1).
+An API process answers its own routes; a worker answers only /health and /metrics (SPEC 1.1).
 """
 
 from wallet_runtime.contract.consumers import CONSUMER_SERVICES, CONSUMER_WORKERS
@@ -31,10 +31,8 @@ API_PROCESSES = _each_once(
 )
 WORKER_PROCESSES = _each_once(WALLET_WORKER, ROLLING_WORKER, *CONSUMER_WORKERS)
 PROCESSES = API_PROCESSES + WORKER_PROCESSES
-# A caller that is no process here yet; its token can be issued all the same.
+# This caller is not a process of the platform yet, but its token can already be issued.
 PROMOTION_SERVICE = "promotion_service"
 OPERATOR = "rubyops"  # the toolkit, as a caller of internal routes
-OBSERVER = (
-    "observer"  # who reads OBSERVED_PATHS of any process; this token is good for nothing else
-)
+OBSERVER = "observer"  # reads OBSERVED_PATHS of any process; its token allows nothing else
 CALLERS = _each_once(*PROCESSES, PROMOTION_SERVICE, OPERATOR, OBSERVER)

@@ -1,4 +1,4 @@
-"""Routes of the platform: who may call which, and what each asks for.
+"""Routes of the platform: their callers, and what each route requires of a call.
 
 A route is a process, a method and a path template.
 """
@@ -18,8 +18,8 @@ from wallet_runtime.contract.processes import (
 
 Route = tuple[str, str, str]
 
-# State and figures of a process. Without credentials /health answers {process, status}, and
-# /metrics nothing.
+# Health state and metrics of a process. Without credentials, /health answers only {process,
+# status}, and /metrics answers nothing.
 HEALTH_PATH = "/health"
 METRICS_PATH = "/metrics"
 OBSERVED_PATHS = (HEALTH_PATH, METRICS_PATH)
@@ -159,8 +159,8 @@ ROUTE_CALLERS |= dict.fromkeys(REPLAY_ROUTES, (OPERATOR,))
 ROUTE_CALLERS |= dict.fromkeys(DISCARD_ROUTES, (ADMIN_SERVICE, OPERATOR))
 ROUTE_CALLERS |= dict.fromkeys(CONFIRM_DISCARD_ROUTES, (ADMIN_SERVICE,))
 
-# Routes by which the operator changes something. Such a call must carry FENCE_HEADER, and its
-# executor holds the fence.
+# Routes through which the operator changes something. A call must carry FENCE_HEADER, and the
+# service holds the fence while it makes the change.
 FENCED_ROUTES: tuple[Route, ...] = (
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"),
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"),
@@ -175,7 +175,7 @@ FENCED_ROUTES: tuple[Route, ...] = (
     *DISCARD_ROUTES,
     (PLAYER_SERVICE, "POST", "/internal/players"),
 )
-# Routes that admit the operator and need no fence, each with the reason.
+# Routes that the operator may call without FENCE_HEADER, each with the reason.
 UNFENCED_ROUTES: dict[Route, str] = {
     (WALLET_SERVICE, "POST", "/internal/wallet/topology/validate"): "asks a question",
     (
@@ -185,8 +185,8 @@ UNFENCED_ROUTES: dict[Route, str] = {
     ): "reads money and records what it found",
 }
 
-# Routes that take a body and no key or request id, each with the reason. Any other write without
-# one is a 400.
+# Routes that take a body without a key or request id, each with the reason. On any other route such
+# a write is answered with 400.
 KEYLESS_ROUTES: dict[Route, str] = {
     (
         WALLET_SERVICE,
@@ -201,10 +201,11 @@ KEYLESS_ROUTES: dict[Route, str] = {
     ): "moves nothing; every cycle is one of its own",
 }
 
-# Routes that change what the platform is, and the callers whose call does: each moves
-# `wallet_fence.change_no` with its change, which takes back what was proved before. Documents
-# count, because they change what an activation would do. Money of players and of the back office
-# does not; nor does a new player, for whom every flow of a verification asks.
+# Routes that change the platform itself, and the callers for whom they do. Each such call moves
+# `wallet_fence.change_no` with its change, which invalidates earlier verifications. Saving a
+# document counts, because it changes what an activation would do. Money commands of players and of
+# the back office do not count. A new player does not count, because the flows of a verification
+# create players.
 CHANGING_ROUTES: dict[Route, tuple[str, ...]] = {
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}"): (ADMIN_SERVICE, OPERATOR),
     (WALLET_SERVICE, "PUT", "/internal/wallet/topology/{code}/activate"): (ADMIN_SERVICE, OPERATOR),

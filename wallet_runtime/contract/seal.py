@@ -1,12 +1,14 @@
 """The writers that a seal lets through, each with its reason.
 
-Everything else is refused.
+All other writes are refused. A sealed database may be dumped and restored, so a write in between
+could be lost.
 
-A sealed database may be dumped and restored, so a write meanwhile could be lost. Three
-places judge by these lists: the door of every process by the level that it acknowledged (503
-MAINTENANCE), the database in the transaction of the write (`wallet.refuse_sealed`,
-`wallet.hold_unsealed`, RW012), and for money `wallet.apply_command`. A canary's pass of the run in
-charge lets its own commands through, and what they record; the database judges the pass.
+Three places enforce these lists. Each process refuses requests by the level that it acknowledged
+(503 MAINTENANCE). The database refuses a write in its transaction (`wallet.refuse_sealed`,
+`wallet.hold_unsealed`, RW012). `wallet.apply_command` refuses money commands.
+
+A canary pass of the current run lets the commands of its canary player through, with all rows that
+they write. The database checks the pass.
 """
 
 from wallet_runtime.contract.consumers import CONSUMER_WORKERS
@@ -19,7 +21,7 @@ from wallet_runtime.contract.processes import (
 )
 from wallet_runtime.contract.routes import REPLAY_ROUTES, Route
 
-# --- routes that take a body and pass for whoever may call them
+# --- routes with a body that any of their callers may use
 PASSING_ROUTES: dict[Route, str] = {
     (
         WALLET_SERVICE,
@@ -34,7 +36,7 @@ PASSING_ROUTES: dict[Route, str] = {
     ): "moves nothing and records what it found, which a thaw asks for",
 }
 
-# --- routes that pass under the fencing token of the run in charge
+# --- routes that pass with the fencing token of the current run
 _DRAFTS = "a rollback or a move to another topology saves the documents that it activates"
 _ACTIVATION = "a rollback goes back to its pair while money stands still"
 _BETS = (
@@ -56,7 +58,7 @@ PASSING_FENCED_ROUTES: dict[Route, str] = {
     **dict.fromkeys(REPLAY_ROUTES, "a drain ends with the events that are set aside"),
 }
 
-# Functions of the database that the operators' role calls. Those that are not here are refused: a
+# Database functions that the role of the operators may call under a seal. All others are refused: a
 # backfill, and a seed of players.
 _FREEZE = "is the freeze, or its way out"
 _FENCE = "is the fence, which every act of a run holds"
@@ -88,7 +90,7 @@ PASSING_LOOPS: dict[tuple[str, str], str] = {
         "counter_fold",
     ): "adds up entries that are there and moves nothing; a reconciliation begins with it",
 }
-# These take no turn while money is sealed, and are well all the same.
+# These loops pause while money is sealed, and report themselves healthy.
 PAUSED_LOOPS: tuple[tuple[str, str], ...] = (
     (WALLET_WORKER, "retention"),
     *((worker, "retention") for worker in CONSUMER_WORKERS),

@@ -1,4 +1,4 @@
-"""Secrets: their names, the processes that hold each, and the mask over each that is shown."""
+"""Secrets: their names, the processes that hold each, and how output masks them."""
 
 import json
 from urllib.parse import quote, unquote, urlsplit
@@ -15,37 +15,37 @@ from wallet_runtime.contract.processes import (
 from wallet_runtime.contract.providers import PROVIDERS
 from wallet_runtime.contract.routes import ROUTE_CALLERS
 
-# Variables that name a secret: INTERNAL_SERVICE_TOKEN_GATEWAY, PROVIDER_SECRET_MOCKSPORTS ...
+# Variables that hold a secret: INTERNAL_SERVICE_TOKEN_GATEWAY, PROVIDER_SECRET_MOCKSPORTS ...
 TOKEN_VARIABLE_PREFIX = "INTERNAL_SERVICE_TOKEN_"
 LEGACY_TOKEN_VARIABLE = "INTERNAL_SERVICE_TOKEN"
 PROVIDER_SECRET_PREFIX = "PROVIDER_SECRET_"
-ADMIN_TOKEN_PREFIX = "ADMIN_TOKEN_"  # and a person of the back office: ADMIN_TOKEN_ANN
+ADMIN_TOKEN_PREFIX = "ADMIN_TOKEN_"  # + a person of the back office: ADMIN_TOKEN_ANN
 MASK = "****"
-SHORTEST = 8  # a shorter text stands in words that are no secret
+SHORTEST = 8  # a shorter secret may occur in ordinary words, so it is not masked
 SESSION_KEY = "PLAYER_SESSION_KEY"
 OPERATOR_PERSON, REVIEWER_PERSON = (
     "OPERATOR",
     "REVIEWER",
-)  # an act that takes two persons can be rehearsed
+)  # two persons, to rehearse acts that take two
 
 
 def token(caller: str) -> str:
-    """Name a caller's token: gateway -> INTERNAL_SERVICE_TOKEN_GATEWAY."""
+    """Return the variable of a caller's token: gateway -> INTERNAL_SERVICE_TOKEN_GATEWAY."""
     return TOKEN_VARIABLE_PREFIX + caller.upper()
 
 
 def provider_secret(provider: str) -> str:
-    """Name the secret that a provider signs with."""
+    """Return the variable of the secret that a provider signs with."""
     return PROVIDER_SECRET_PREFIX + provider.upper()
 
 
 def admin_token(person: str) -> str:
-    """Name the token of a person of the back office."""
+    """Return the variable of the token of a person of the back office."""
     return ADMIN_TOKEN_PREFIX + person.upper()
 
 
 def person_key(process: str) -> str:
-    """Name the key with which admin_service signs persons for a process."""
+    """Return the variable of the key with which admin_service signs persons for a process."""
     return PERSON_KEY_PREFIX + process.upper()
 
 
@@ -56,9 +56,9 @@ def _holders_of_token(caller: str) -> tuple[str, ...]:
     )
 
 
-# Every secret that processes are given as an environment variable of this name, and the processes
-# that are. The toolkit knows all of them. Passwords of databases and Redis are in no variable of
-# their own but in URLs; the toolkit's keyring names those.
+# The processes that receive each secret, by the name of its environment variable. The toolkit knows
+# all these secrets. Passwords of databases and Redis are parts of URLs; the toolkit's keyring lists
+# them.
 HOLDERS: dict[str, tuple[str, ...]] = {
     **{token(caller): _holders_of_token(caller) for caller in CALLERS},
     **{provider_secret(provider): (GATEWAY,) for provider in PROVIDERS},
@@ -74,7 +74,7 @@ _kept: tuple[str, ...] = ()
 
 
 def keep_out(secret: str) -> None:
-    """Have `masked` take out a password, a token, or the password of a URL from now on."""
+    """Register a password, a token, or the password of a URL, for `masked` to replace."""
     global _kept  # noqa: PLW0603 - one process, one set of secrets
     found = _password_of(secret) if "://" in secret else secret
     if len(found) >= SHORTEST:
@@ -83,7 +83,7 @@ def keep_out(secret: str) -> None:
 
 
 def masked(text: str) -> str:
-    """Return the text with every secret that this process has held replaced by a mask."""
+    """Return the text with every registered secret replaced by a mask."""
     for secret in _kept:
         if secret in text:
             text = text.replace(secret, MASK)
@@ -91,9 +91,9 @@ def masked(text: str) -> str:
 
 
 def _password_of(url: str) -> str:
-    """Return a URL's password.
+    """Return a URL's password, or "" if it equals the user name.
 
-    One that is the user's name is no secret, and masking it would hide words of ours.
+    Such a password is no secret, and masking it would hide ordinary words.
     """
     try:
         parts = urlsplit(url)

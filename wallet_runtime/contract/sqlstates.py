@@ -1,8 +1,8 @@
-"""Every SQLSTATE that our own SQL raises, and what it says.
+"""Every SQLSTATE that our own SQL raises, and its meaning.
 
-`tests/sql/test_sqlstates.py` compares this list with what the functions raise.
+`tests/sql/test_sqlstates.py` compares this list with the SQLSTATEs in the functions.
 
-RW is raised by money, documents and rollings, RB by what operators do.
+Money, documents and rollings raise RW codes. Acts of operators raise RB codes.
 """
 
 STALE = "RW001"

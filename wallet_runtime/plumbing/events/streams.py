@@ -34,7 +34,7 @@ class GroupMissing(StreamsError):
 
 @dataclass(frozen=True, slots=True)
 class StreamEntry:
-    """One entry of a stream; `fields` is None when it was trimmed away before acknowledgement."""
+    """One entry of a stream; `fields` is None if the entry was deleted unacknowledged."""
 
     entry_id: str
     fields: Mapping[str, str] | None
