@@ -24,7 +24,7 @@ ACTIVE = Answer(200, {"topology_code": "RUBY_SPLIT_V1", "topology_version": 1})
 
 @dataclass
 class Office:
-    """The admin service, the wallet behind it, and a look at the audit."""
+    """The admin service, a stub of the wallet behind it, and access to the audit rows."""
 
     admin: Served
     wallet: FarService
@@ -34,7 +34,7 @@ class Office:
     def send(
         self, method: str, path: str, body: dict[str, Any] | None = None, **headers: str
     ) -> httpx.Response:
-        """Send as Ann, under a new key unless one is given."""
+        """Send as the person Ann, under a new key unless `headers` has one."""
         key = {"Idempotency-Key": f"q{next(self.keys)}"}
         return self.admin.client.request(
             method, f"/api/v1/{path}", json=body, headers={**ADMIN, **key, **headers}

@@ -1,4 +1,7 @@
-"""A command needs a person's key, used once on a route; repeats get the first answer (SPEC 1.3)."""
+"""A command needs an idempotency key, used once per route; repeats get the first answer.
+
+SPEC 1.3.
+"""
 
 from typing import Any
 
@@ -17,12 +20,12 @@ AWARD = {"player_id": str(PLAYER), "points": "5", "reference": "promo1"}
 ROUTE = "/internal/wallet/v2/points/award"
 AUDIT = "SELECT audit_id, actor, repeats, status, code FROM admin.command_audit ORDER BY 1"
 BOB = {"Authorization": "Bearer token-of-bob"}
-# A body that each changing route takes; a free document where none is named.
+# A valid body for each changing route; a route that is not listed takes any JSON object.
 BODIES: dict[str, dict[str, Any]] = {
     "/api/v1/topology/{code}/activate": {"version": 1},
     "/api/v1/finance/withdrawals/{transaction_id}/review": {"action": "approve"},
 }
-# Tries documents against the rules and changes nothing.
+# This route validates documents and changes nothing.
 READS = {"/api/v1/topology/validate"}
 CHANGING = [route for route in SERVICE.routes if route.method != "GET" and route.path not in READS]
 

@@ -1,4 +1,4 @@
-"""rolling_service's routes: who may call, whose rollings are shown, what may be canceled.
+"""rolling_service's routes: their callers, whose rollings they show, what can be canceled.
 
 RS-1, RS-2, RS-3, RS-7, RS-10.
 """

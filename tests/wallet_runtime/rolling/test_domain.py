@@ -1,4 +1,4 @@
-"""The rules of turnover: shares, oldest first, exact take-back, completion."""
+"""The rules of turnover: shares of stakes, oldest rolling first, exact reversal, completion."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Transfers and take-backs: turnover goes with the money, the wallet hears of every end."""
+"""Transfers and revocations: turnover moves with the money, the wallet hears of each end."""
 
 from typing import Any
 from uuid import UUID, uuid4

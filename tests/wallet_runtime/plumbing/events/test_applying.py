@@ -1,4 +1,4 @@
-"""An entry is applied, becomes a dead letter or waits, whatever is wrong with it (RS-9)."""
+"""An entry is applied, becomes a dead letter or stays pending, whatever its fault (RS-9)."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The consumer on real servers: once, in player order, whatever is killed or redelivered."""
+"""The consumer on real servers applies each event once, in order, after any crash or redelivery."""
 
 import os
 import subprocess
@@ -116,7 +116,7 @@ def test_copies_share_partitions_and_take_over_what_another_left(
     assert look(holders, "one") + look(holders, "two") == [(4,), (4,)]
     deadline = time.monotonic() + 5
     while look(holders, "two") != [(8,)] and time.monotonic() < deadline:
-        second.turn()  # the first is silent, as if it had died
+        second.turn()  # the first copy takes no turn, as if it had crashed
     assert look(holders, "two") == [(8,)]
 
 
@@ -130,7 +130,7 @@ def test_a_copy_that_wakes_after_its_lease_was_taken_applies_nothing(
     sleeper.turn()
     time.sleep(0.4)
     line.consumer.turn()
-    sleeper._renew_at = float("inf")  # it does not know yet
+    sleeper._renew_at = float("inf")  # no renewal: it does not see that its lease was taken
     line.wallet.settle(player, 10)
     line.publish()
     sleeper.turn()

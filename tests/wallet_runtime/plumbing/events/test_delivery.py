@@ -1,4 +1,4 @@
-"""An event that the stream forgets comes back by itself, in player order, and is applied once."""
+"""An event that the stream lost is published again, in player order, and applied once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ Lose = Callable[[Any], object]
 
 @dataclass
 class Watched:
-    """A line whose outbox is compared with its consumer, by hand."""
+    """A line, with a comparison of its outbox and consumer that the test runs itself."""
 
     line: Line
     delivery: Delivery
@@ -53,7 +53,7 @@ class Watched:
 def watched(
     line: Line, as_role: AsRole, streams: Streams, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
-    """A watched line that never rests and waits for nothing."""
+    """A watched line whose comparison never rests and whose consumer does not wait for entries."""
     monkeypatch.setattr(delivery, "REST_SECONDS_MAX", 0)
     monkeypatch.setattr(delivery, "REST_MISSING_SECONDS_MAX", 0)
     monkeypatch.setattr(consumer, "BLOCK_MS", 1)
@@ -66,7 +66,7 @@ def _take_newest(server: Any) -> None:
 
 
 def _begin_at_the_end(server: Any) -> None:
-    """Leave the group that a person makes anew without a thought: it begins at the newest entry."""
+    """Recreate the group at the newest entry, a mistake that an operator can make."""
     server.xgroup_destroy(STREAM, GROUP)
     server.xgroup_create(STREAM, GROUP, id="$")
 
@@ -159,7 +159,7 @@ def test_health_is_red_until_everything_that_was_lost_is_applied(
 def test_a_long_comparison_rests_less_while_events_are_missing(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A busy machine compared for five seconds, and stayed red for twenty after all was back."""
+    """Only the next comparison can end the unhealthy state, so it must come soon."""
     monkeypatch.undo()
     watched.line.wallet.require(Player(), 100)
     watched.line.publish()

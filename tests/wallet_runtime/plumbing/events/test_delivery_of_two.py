@@ -1,4 +1,4 @@
-"""A comparison with two consumers: what one lacks is judged by its own group alone."""
+"""A comparison with two consumers: each group is asked only for events its consumer lacks."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ PAGE = {"page_end": 5, "page_rows": 5}
 
 @dataclass
 class Servers:
-    """Answers as PostgreSQL and Redis would: "first" has everything, "second" lacks one event."""
+    """A stub of PostgreSQL and Redis: "first" has every event, "second" lacks one."""
 
     second_can_read: bool
     resent_for: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Servers:
 
 
 def compared(servers: Servers) -> tuple[int, list[int]]:
-    """Take one turn; return how many events go again, and up to where everything is applied."""
+    """Take one turn; return the number of resent events, and the stored `applied_nos`."""
     delivery = Delivery(
         Outbox("wallet", lambda partition_no: "stream"),
         {"first": "group of first", "second": "group of second"},

@@ -1,4 +1,4 @@
-"""Reading an event: every field required and typed, the brand above all (RS-9)."""
+"""Reading an event: every field is required and has a type, above all the brand (RS-9)."""
 
 from uuid import UUID
 

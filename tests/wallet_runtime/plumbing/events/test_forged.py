@@ -1,4 +1,4 @@
-"""A stream entry counts when the wallet's outbox has it; others may be forged (ADR 20)."""
+"""Only stream entries that the wallet's outbox has are applied; others may be forged (ADR 20)."""
 
 import json
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def server(redis_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def owed(line: Line) -> tuple[Player, UUID]:
-    """A player with a rolling of 50 of which 10 are turned over."""
+    """A player, and a rolling of this player that has 10 of its required turnover of 50."""
     player = Player()
     rolling_id = line.wallet.require(player, 50)
     line.wallet.settle(player, 10)
@@ -38,7 +38,7 @@ def owed(line: Line) -> tuple[Player, UUID]:
 
 
 def published(server: redis.Redis, *, take: bool = False) -> dict[Any, Any]:
-    """The last entry of the first partition, which is a settled bet; `take` it away."""
+    """The last entry of the first partition, a settled bet; `take` also deletes it."""
     ((entry_id, fields),) = cast(
         "list[tuple[str, dict[str, str]]]", server.xrevrange(wallet_stream(0), count=1)
     )

@@ -1,4 +1,4 @@
-"""The publisher on real servers: nothing lost, nothing overtaken, honest health.
+"""The publisher on real servers: it loses no event, keeps the order, reports its health.
 
 SPEC 1.3 and 4; faults 1, 13, 14, 15, 16.
 """

@@ -1,4 +1,4 @@
-"""Dead letters are replayed in order once a person asks, and each is applied once."""
+"""Dead letters are replayed in order after a person's request, and each is applied once."""
 
 import time
 

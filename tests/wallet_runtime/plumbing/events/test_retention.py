@@ -1,4 +1,4 @@
-"""Rows and entries that a process keeps; a trim never outruns a consumer."""
+"""Retention deletes old rows and entries, but no entry that a consumer still needs."""
 
 import pytest
 import redis
@@ -8,7 +8,7 @@ from wallet_runtime.plumbing.events.streams import Streams
 from wallet_runtime.plumbing.runtime.settings import SettingsError
 
 STREAM, GROUP, LATE = "test.events", "readers", "late readers"
-ALL = 2**60  # milliseconds: everything is older
+ALL = 2**60  # Unix time in ms: every entry is older
 
 
 def _entries(redis_url: str) -> int:

@@ -1,4 +1,4 @@
-"""Streams on a real server: order, groups from the first entry, pending entries, bounded waits."""
+"""Streams on a real Redis: order, new groups, pending entries, timeouts."""
 
 import socket
 import time

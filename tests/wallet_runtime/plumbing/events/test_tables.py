@@ -1,4 +1,4 @@
-"""A table of an owner that is missing stops the start; a database that is away does not."""
+"""A missing table stops the start; a database that does not answer does not."""
 
 import subprocess
 import sys

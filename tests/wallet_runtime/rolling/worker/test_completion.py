@@ -1,4 +1,4 @@
-"""Completion: never lost, a frozen wallet is no failure (RS-1, RS-6)."""
+"""A completion is never lost, and a frozen wallet is not a failure (RS-1, RS-6)."""
 
 import json
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ RETRY = (
 
 @pytest.fixture
 def wallet_service() -> FarService:
-    """The wallet's place, where the test says what is answered."""
+    """A stub of wallet_service; the test sets its answers."""
     return FarService(WALLET_SERVICE)
 
 
@@ -56,7 +56,7 @@ def retry(context: Context) -> CompletionRetry:
 
 @pytest.fixture
 def reached(line: Line) -> tuple[Player, UUID]:
-    """A rolling whose turnover is reached."""
+    """A player, and a rolling of this player whose target turnover is reached."""
     player = Player()
     rolling_id = line.wallet.require(player, 50)
     line.wallet.settle(player, 50)

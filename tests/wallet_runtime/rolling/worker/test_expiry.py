@@ -1,4 +1,4 @@
-"""Rollings past their time are closed and announced."""
+"""Rollings past their expiry time are closed, and an event announces this."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ STATE = "SELECT state FROM rolling.player_rolling WHERE rolling_id = %s"
 
 @pytest.fixture
 def wallet_service() -> FarService:
-    """The wallet's place, where the test says what is answered."""
+    """A stub of wallet_service; the test sets its answers."""
     return FarService(WALLET_SERVICE)
 
 

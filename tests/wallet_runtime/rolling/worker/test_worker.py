@@ -1,4 +1,4 @@
-"""rolling_worker as a process's parts: its loops, by their switches."""
+"""rolling_worker runs the loops that its switches turn on."""
 
 from collections.abc import Iterator
 
