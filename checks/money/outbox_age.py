@@ -42,7 +42,7 @@ def run(read: Read) -> Finding:
 
 
 def _not_compared(row: Row) -> str | None:
-    """Say that nobody has looked for lost events of late; None where it was done or needless."""
+    """Report an old comparison for lost events; None if it is recent or no event is unapplied."""
     compared_ms = row["compared_age_ms"]
     if not row["unapplied"] or (compared_ms is not None and compared_ms <= COMPARED_LIMIT_MS):
         return None
@@ -57,7 +57,7 @@ def _unread(read: Read, depth: int) -> str | None:
 
 
 def _unseen(read: Read) -> str | None:
-    """Say why nobody knows whether published events are consumed; None where it can be seen."""
+    """Report streams that cannot be read or have no consumer group; None if there are none."""
     try:
         known = {(group["stream"], group["group"]) for group in read.groups()}
     except Unreachable as fault:

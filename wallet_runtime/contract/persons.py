@@ -40,7 +40,7 @@ _KEY_ID_TEXT = b"rubyops-person-key-1\n"
 
 
 class NoPerson(Exception):
-    """A name that names nobody, or a signature that proves nobody; the message says which."""
+    """A person's name or signature is not valid; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ Amount = Annotated[int, Meta(ge=0)]
 
 
 class InconsistentEvent(Exception):
-    """The event contradicts itself, so it cannot be applied however often it is tried."""
+    """The event contradicts itself, so it is not retried."""
 
 
 @dataclass(frozen=True, slots=True)

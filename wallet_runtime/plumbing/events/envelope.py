@@ -25,7 +25,7 @@ Shape = TypeVar("Shape")
 
 
 class MalformedEvent(Exception):
-    """The stream entry is not an event; no number of tries will make it one."""
+    """The stream entry is not a valid event, so it is not retried."""
 
 
 class StreamEvent(msgspec.Struct, frozen=True, kw_only=True):

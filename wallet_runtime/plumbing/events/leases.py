@@ -8,7 +8,7 @@ from wallet_runtime.plumbing.runtime.database import Database, DatabaseSession, 
 
 
 class LeaseLost(Exception):
-    """Another copy consumes the partition now; what is left of it is the other's to apply."""
+    """Another copy of the process has the lease of the partition, and applies its events."""
 
 
 @dataclass(frozen=True, slots=True)

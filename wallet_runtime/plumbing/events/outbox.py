@@ -49,7 +49,7 @@ class Outbox:
 
 
 class PublishFailed(Exception):
-    """Redis did not take the events; they wait in the outbox."""
+    """Publishing to Redis failed; the events stay in the outbox."""
 
 
 class Publisher:

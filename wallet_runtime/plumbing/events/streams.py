@@ -25,7 +25,7 @@ BLOCK_LIMIT_MS = (
 
 
 class StreamsError(Exception):
-    """Redis did not take a command; whether it carried it out is not known."""
+    """A Redis command failed; Redis may have carried it out."""
 
 
 class GroupMissing(StreamsError):
