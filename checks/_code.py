@@ -5,8 +5,8 @@ If /health does not answer, the copy's code counts as unknown, never as this che
 
 from dataclasses import dataclass
 
-from checks._liveness import CopyLife, Liveness
 from rubyops.ports import Read
+from rubyops.readings.liveness import CopyLife, Liveness
 from rubyops.running_code import code_told, short_code
 
 NOT_RUNNING = ("stopped", "ended", "not known")
@@ -43,7 +43,7 @@ class CopyCode:
 
 
 def codes_told(read: Read, life: Liveness) -> list[CopyCode]:
-    """Ask every copy that may be running for its code."""
+    """Read the code digest of every copy that may be running, from /health and its heartbeat."""
     running = [copy for copy in life.copies if copy.state not in NOT_RUNNING]
     return [_code_of(read, copy) for copy in running]
 

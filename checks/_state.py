@@ -3,9 +3,9 @@
 A verification no longer counts once this state has changed.
 """
 
-from checks._liveness import CopyLife, liveness
 from checks.platform.migrations_current import DATABASES, Schema, schema_of
 from rubyops.ports import Read, Row
+from rubyops.readings.liveness import CopyLife, liveness
 from wallet_runtime.contract.freeze import strictness
 
 

@@ -2,10 +2,10 @@
 
 from typing import get_args
 
-from checks._liveness import CopyLife, Liveness, liveness
 from rubyops.effects.verification import VerificationKind
 from rubyops.errors import Refused, Unreachable
 from rubyops.ports import Read
+from rubyops.readings.liveness import CopyLife, Liveness, liveness
 
 VERIFICATION_KINDS: tuple[VerificationKind, ...] = get_args(VerificationKind)
 

@@ -40,9 +40,10 @@ def plan(params: Params, read: Read) -> Planned | NoOp:
 
 
 def _refuse_unless_active(topology: str, read: Read) -> None:
-    """Raise `Refused` unless the environment's own topology is in force.
+    """Raise `Refused` unless a pair of this topology is active, as wallet_service confirms.
 
-    If another topology were active, it would be wrong to skip the flow.
+    The flow is skipped because of the topology that the environment is for. If another topology is
+    active, the flow may be meant for that one.
     """
     present = active_pair(read)
     if present is None or present.topology_code != topology:

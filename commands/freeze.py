@@ -11,12 +11,12 @@ Undo: `rubyops thaw`, after a verification.
 from dataclasses import dataclass
 from typing import Literal
 
-from checks._freeze import whose
 from rubyops.effects.base import AnyEffect
 from rubyops.effects.freeze import RaiseFreeze, TakeOverFreeze
 from rubyops.model.freeze import FreezeLayer
 from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read
+from rubyops.readings.freeze import whose
 
 
 @dataclass(frozen=True)

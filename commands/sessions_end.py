@@ -7,11 +7,11 @@ Blast radius: that session; its transaction is rolled back. Undo: none; the clie
 
 from dataclasses import dataclass
 
-from checks._locks import HARMLESS, holders
 from rubyops.effects.freeze import EndSession
 from rubyops.errors import Refused
 from rubyops.model.step import Command, Planned, option
 from rubyops.ports import Read, Row
+from rubyops.readings.locks import HARMLESS, holders
 
 
 @dataclass(frozen=True)

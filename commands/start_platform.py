@@ -10,13 +10,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from checks._code import CopyCode, codes_told
-from checks._liveness import Liveness, liveness
 from checks.platform import forward_progress, service_health
 from rubyops.effects.platform import StartPlatform
 from rubyops.effects.wait import WaitFor
 from rubyops.errors import Unreachable
 from rubyops.model.step import Command, NoOp, Planned
 from rubyops.ports import Read
+from rubyops.readings.liveness import Liveness, liveness
 from wallet_runtime.contract.processes import PROCESSES
 
 HEALTH_SECONDS = 60.0

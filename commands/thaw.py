@@ -9,7 +9,6 @@ Undo: `rubyops freeze`.
 
 from dataclasses import dataclass
 
-from checks._freeze import truth, whose
 from checks._state import platform_state
 from commands._verification import ROWS_MAX, verifying_run
 from rubyops.effects.freeze import LiftFreeze
@@ -17,6 +16,7 @@ from rubyops.errors import Refused
 from rubyops.model.freeze import FreezeTruth
 from rubyops.model.step import Command, NoOp, Planned, option
 from rubyops.ports import Read, Row
+from rubyops.readings.freeze import truth, whose
 from wallet_runtime.contract.freeze import OPEN
 
 

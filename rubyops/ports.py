@@ -101,7 +101,7 @@ class Read(Protocol):
         """List every copy that the driver started, running or not; empty before the first `up`.
 
         Raises `Unreachable` if the driver does not answer. Copies that were started by hand are
-        missing here; `checks/_liveness.py` finds them by their heartbeats.
+        missing here; `rubyops/readings/liveness.py` finds them by their heartbeats.
         """
 
     def groups(self) -> list[Row]:

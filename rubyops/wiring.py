@@ -34,6 +34,7 @@ from rubyops.model.finding import Finding
 from rubyops.model.recorded import Evidence
 from rubyops.model.step import Check, Command, Playbook
 from rubyops.ports import Database, EnvironmentFacts, HttpAnswer
+from rubyops.readings import freeze, locks
 from rubyops.registry import DRIVERS, EFFECTS
 from rubyops.stop_signal import StopSignal
 
@@ -176,13 +177,11 @@ def _runs_that_prove(reader: Reader, suite: str, commit: str) -> list[str]:
 
 
 def _wallet_rules(reader: Reader) -> WalletRules:
-    """Bind the rules in the package `checks` to the reader."""
-    freezing = import_module("checks._freeze")
+    """Bind the rules about the wallet to the reader."""
     state = import_module("checks._state")
-    locks = import_module("checks._locks")
     return WalletRules(
-        truth=lambda: freezing.truth(reader),
-        whose=lambda found: [freezing.whose(layer) for layer in found.layers],
+        truth=lambda: freeze.truth(reader),
+        whose=lambda found: [freeze.whose(layer) for layer in found.layers],
         state=lambda: state.platform_state(reader),
         holding=lambda table: locks.held_by(reader, table),
         fence_tables=(locks.FENCE, locks.GATE),

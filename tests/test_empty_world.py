@@ -176,13 +176,13 @@ def test_an_excuse_that_nobody_needs_any_more_is_found() -> None:
 
 
 ASKS_THE_DRIVER_ALONE = {
-    "checks/_liveness.py",  # combines the driver's answer with heartbeats
+    "rubyops/readings/liveness.py",  # combines the driver's answer with heartbeats
 }
 
 
 def test_who_lives_is_asked_of_both_sources() -> None:
     """Only one module asks the driver for copies, because the driver alone can be mute or wrong."""
-    folders = (CHECKOUT / "checks", CHECKOUT / "commands")
+    folders = [CHECKOUT / name for name in ("checks", "commands", "rubyops/readings")]
     files = [path for folder in folders for path in folder.rglob("*.py")]
     asking = {path for path in files if ".copies()" in path.read_text(encoding="utf-8")}
     assert {str(path.relative_to(CHECKOUT)) for path in asking} == ASKS_THE_DRIVER_ALONE

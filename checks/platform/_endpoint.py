@@ -1,8 +1,8 @@
 """Calls one route on every copy of wallet_service, because the copies may differ."""
 
-from checks._liveness import liveness
 from rubyops.model.finding import Finding, failed, inconclusive
 from rubyops.ports import HttpAnswer, Read
+from rubyops.readings.liveness import liveness
 from wallet_runtime.contract.processes import WALLET_SERVICE
 
 

@@ -5,10 +5,10 @@ When it fails, a process runs other code than this checkout's, or does not repor
 
 from checks._answer import all_true
 from checks._code import codes_told
-from checks._liveness import liveness, not_running
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read
+from rubyops.readings.liveness import liveness, not_running
 from rubyops.running_code import short_code
 from wallet_runtime.contract.processes import PROCESSES
 

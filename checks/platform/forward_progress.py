@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from checks._answer import all_true
-from checks._liveness import CopyLife, answered_by_another, liveness, not_running
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import HttpAnswer, Read
+from rubyops.readings.liveness import CopyLife, answered_by_another, liveness, not_running
 from wallet_runtime.contract.processes import WORKER_PROCESSES
 
 HEALTHY = 200

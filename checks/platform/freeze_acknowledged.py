@@ -4,10 +4,10 @@ When it fails, the platform is "freezing" or "thawing", because some copy may st
 previous level. The check never passes without any copy, or while `control` does not answer.
 """
 
-from checks._freeze import truth
 from rubyops.model.finding import Finding, failed, inconclusive, passed
 from rubyops.model.step import Check
 from rubyops.ports import Read
+from rubyops.readings.freeze import truth
 from wallet_runtime.contract.freeze import UNKNOWN
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from checks._answer import all_true
-from checks._liveness import CopyLife, answered_by_another, liveness, not_running
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import HttpAnswer, Read
+from rubyops.readings.liveness import CopyLife, answered_by_another, liveness, not_running
 from wallet_runtime.contract.processes import API_PROCESSES
 
 HEALTHY = 200

@@ -7,10 +7,10 @@ token. When it fails, a single leaked secret gives access to every service.
 from collections.abc import Mapping
 
 from checks._answer import all_true
-from checks._liveness import CopyLife, liveness
 from rubyops.model.finding import Finding, inconclusive
 from rubyops.model.step import Check
 from rubyops.ports import Read
+from rubyops.readings.liveness import CopyLife, liveness
 from wallet_runtime.contract.processes import PROCESSES
 from wallet_runtime.contract.secrets import LEGACY_TOKEN_VARIABLE
 

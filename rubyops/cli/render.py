@@ -57,6 +57,6 @@ def columns_of(rows: "Sequence[DataclassInstance]") -> Sequence[str]:
 
 
 def money(console: Console, write: Callable[[str], None], view: MoneyView) -> None:
-    """Write the freeze in force. A freeze has the colour of a warning."""
+    """Write the freeze state, its layers and what delays it; a freeze has a warning colour."""
     for text in view.lines:
         write(console.paint(text, view.tone))

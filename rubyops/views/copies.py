@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
-from checks._liveness import CopyLife, CopyState, liveness
 from rubyops.model.status import Status
 from rubyops.ports import HttpAnswer, Read
+from rubyops.readings.liveness import CopyLife, CopyState, liveness
 from rubyops.running_code import REMEDY
 from rubyops.views.view import Item
 

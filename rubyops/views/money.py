@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from checks._freeze import truth, whose
 from rubyops.model.freeze import FreezeLayer, FreezeTruth
 from rubyops.model.status import Status
 from rubyops.ports import Read
+from rubyops.readings.freeze import truth, whose
 from rubyops.views.view import ISO_TIME, Item
 from wallet_runtime.contract.freeze import OPEN
 

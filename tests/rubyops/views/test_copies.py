@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from checks._liveness import CopyLife
 from rubyops.ports import Copy, HttpAnswer
+from rubyops.readings.liveness import CopyLife
 from rubyops.running_code import REMEDY
 from rubyops.testing.reading import MemoryRead
 from rubyops.views.copies import RunningCopyFacts, copy_item, read_copies
 from rubyops.views.view import plain
 from tests.checks.live import LiveRead
-from tests.checks.test_liveness import beat
 from tests.cluster import TestDatabase
+from tests.rubyops.readings.test_liveness import beat
 from wallet_runtime.contract.processes import GATEWAY, ROLLING_WORKER
 
 LOOP = {"age_seconds": 0.1, "limit_seconds": 5, "failures": 0, "ok": True}

@@ -6,11 +6,11 @@ wallet_runtime/contract/freeze.py, which wallet_service also uses for its metric
 
 from collections.abc import Sequence
 
-from checks._liveness import CopyLife, liveness
-from checks._locks import FENCE, GATE, held_by
 from rubyops.errors import RubyopsError
 from rubyops.model.freeze import FreezeLayer, FreezeTruth
 from rubyops.ports import Read
+from rubyops.readings.liveness import CopyLife, liveness
+from rubyops.readings.locks import FENCE, GATE, held_by
 from wallet_runtime.contract.freeze import OPEN, CopySeen, Fence, Verdict, Wanted, judge
 
 

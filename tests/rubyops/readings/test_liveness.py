@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from checks._liveness import FRESH_MS, CopyLife, liveness
 from rubyops.errors import Unreachable
 from rubyops.ports import Copy
+from rubyops.readings.liveness import FRESH_MS, CopyLife, liveness
 from tests.checks.live import LiveRead
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import await_until, environment_for
