@@ -33,7 +33,7 @@ from wallet_runtime.plumbing.runtime.loop import Loop
 
 FETCH_COUNT = 50
 PAGE_ENTRIES = 100
-BLOCK_MS = 200
+BLOCK_MS = 500
 LEASE_SECONDS = 5.0
 PAUSE_SECONDS = 0.01  # short, because a turn itself waits up to BLOCK_MS for entries
 STALLED_SECONDS = 15.0
@@ -97,13 +97,7 @@ class Consumer:
 
     def _replay(self) -> int:
         """Replay or discard dead letters as persons requested; return how many were resolved."""
-        replayed = 0
-        for partition_no in sorted(self._held):
-            try:
-                replayed += self._replayer.replay(self._leases.lease(partition_no))
-            except LeaseLost:
-                self._held.discard(partition_no)
-        return replayed
+        return self._replayer.replay(self._leases.lease(number) for number in sorted(self._held))
 
     def _keep_leases(self) -> bool:
         """Renew the leases after each third of their duration; return whether this call did."""
@@ -118,10 +112,18 @@ class Consumer:
         self._order.forget_positions()
 
         # A copy that has lost its lease may have fetched entries since this copy last worked on the
-        # partition. So each renewal marks all held partitions as unfinished.
-        self._held, self._unfinished = held, set(held)
+        # partition. So each renewal looks for pending entries of all held partitions.
+        self._held, self._unfinished = held, self._with_pending(held)
         self._renew_at = now + self._lease_seconds / 3
         return True
+
+    def _with_pending(self, held: set[int]) -> set[int]:
+        numbers = {self._subscription.stream_of(number): number for number in held}
+        try:
+            streams = self._streams.with_pending(list(numbers), self._subscription.group)
+        except GroupMissing:
+            return set(held)
+        return {numbers[stream] for stream in streams}
 
     def _ensure_group(self, partition_no: int) -> None:
         self._streams.ensure_group(
@@ -138,7 +140,7 @@ class Consumer:
                 self._subscription.group,
                 self._subscription.group,
                 count=FETCH_COUNT,
-                block_ms=None if self._unfinished else BLOCK_MS,
+                block_ms=None if self._unfinished else self._block_ms(),
             )
         except GroupMissing:
             # Redis lost its data. The new groups begin at the first entry, and the inbox prevents
@@ -150,6 +152,10 @@ class Consumer:
                 self._ensure_group(partition_no)
             return
         self._unfinished.update(streams[stream] for stream in fed)
+
+    def _block_ms(self) -> int:
+        # At most a tenth of a lease, so that a waiting copy renews its leases in time.
+        return min(BLOCK_MS, int(self._lease_seconds * 100))
 
     def _work_through(self, partition_no: int) -> int:
         """Work through a partition's pending entries, oldest first; return how many finished."""

@@ -87,12 +87,12 @@ class DeadLetters:
         kept: bool = row["kept"]
         return kept
 
-    def next_to_replay(self, session: DatabaseSession, stream: str) -> DeadLetter | None:
-        """Return the next dead letter of a stream to replay or discard, or None.
+    def next_to_replay(self, session: DatabaseSession, streams: list[str]) -> DeadLetter | None:
+        """Return the next dead letter of these streams to replay or discard, or None.
 
         The dead letters of a player come in the order of the player's events.
         """
-        row = session.maybe(self._statement("dead_letter_next"), stream=stream)
+        row = session.maybe(self._statement("dead_letter_next"), streams=streams)
         if row is None:
             return None
         return DeadLetter(

@@ -22,7 +22,7 @@ from wallet_runtime.plumbing.runtime.window import SlidingWindow
 
 BATCH_ROWS_MAX = 200
 POLL_SECONDS = 0.015
-IDLE_POLL_SECONDS = 0.1  # 60 polls a second took a fifth of the CPU time of an idle platform
+IDLE_POLL_SECONDS = 0.25  # 60 polls a second took a fifth of the CPU time of an idle platform
 STALLED_SECONDS = 10.0  # a turn may wait for several timeouts of Redis and PostgreSQL
 HEALTH_WINDOW_SECONDS = 10.0
 BACKLOG_INTERVAL_SECONDS = 2.0

@@ -1,5 +1,7 @@
 """Replays and discards dead letters, in player order, on the copy that holds the partition."""
 
+from collections.abc import Iterable
+
 import structlog
 
 from wallet_runtime.plumbing.errors import ApiError
@@ -23,20 +25,23 @@ class Replayer:
         self._inbox = Inbox(subscription)
         self._dead_letters = DeadLetters(subscription.consumer)
 
-    def replay(self, lease: PartitionLease) -> int:
-        """Process the due dead letters of a partition; return how many were resolved.
+    def replay(self, leases: Iterable[PartitionLease]) -> int:
+        """Process the due dead letters of these partitions; return how many were resolved.
 
-        Raises LeaseLost.
+        A partition whose lease is lost is left to the copy that has it now.
         """
+        held = {self._subscription.stream_of(lease.partition_no): lease for lease in leases}
         done = 0
-        while (letter := self._next(lease)) is not None:
-            done += self._try(lease, letter)
+        while held and (letter := self._next(list(held))) is not None:
+            try:
+                done += self._try(held[letter.stream], letter)
+            except LeaseLost:
+                del held[letter.stream]
         return done
 
-    def _next(self, lease: PartitionLease) -> DeadLetter | None:
-        stream = self._subscription.stream_of(lease.partition_no)
+    def _next(self, streams: list[str]) -> DeadLetter | None:
         with self._database.session() as session:
-            return self._dead_letters.next_to_replay(session, stream)
+            return self._dead_letters.next_to_replay(session, streams)
 
     def _try(self, lease: PartitionLease, letter: DeadLetter) -> bool:
         """Apply or discard one event, or store why this failed; return whether it is resolved.

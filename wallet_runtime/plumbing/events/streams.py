@@ -116,6 +116,17 @@ class Streams:
             for entry_id, fields in entries
         ]
 
+    def with_pending(self, streams: Sequence[str], group: str) -> list[str]:
+        """Return the streams with entries that the group has fetched and not acknowledged.
+
+        The group's consumer has the group's name. Raises GroupMissing.
+        """
+        if not streams:
+            return []
+        with _translated():
+            answer: Any = self._redis.xreadgroup(group, group, dict.fromkeys(streams, "0"), count=1)
+        return [str(stream) for stream, entries in answer or [] if entries]
+
     def acknowledge(self, stream: str, group: str, entry_ids: Sequence[str]) -> None:
         """Remove entries from the pending list; a second call changes nothing."""
         if entry_ids:

@@ -24,6 +24,7 @@ CLOSE_PATH = "/internal/wallet/v2/rollings/close"
 TRY_SECONDS_MAX = 30.0  # longer than the HTTP client's timeout including its one retry
 FAILURES_BOUND = 10
 INTERVAL_SECONDS = 0.1
+IDLE_SECONDS = 0.25
 STALLED_SECONDS = 20.0  # a try is at most two HTTP calls, each with a timeout
 REFUSED_STATUS = 409
 SLOW_RETRY_SECONDS = 300.0
@@ -139,5 +140,6 @@ def completion_loop(database: Database, client: ServiceClient) -> Loop:
         completion.turn,
         INTERVAL_SECONDS,
         STALLED_SECONDS,
+        idle_seconds=IDLE_SECONDS,
         checks={"completion": completion.health},
     )

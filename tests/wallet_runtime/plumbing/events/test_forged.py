@@ -101,7 +101,7 @@ def test_a_forged_entry_is_not_replayed(
     )
     line.run()
     superuser.execute("UPDATE rolling.rolling_dead_letter SET replay_requested_at = now()")
-    assert Replayer(SUBSCRIPTION, rolling_db).replay(PartitionLease(0, "copy-1")) == 0
+    assert Replayer(SUBSCRIPTION, rolling_db).replay([PartitionLease(0, "copy-1")]) == 0
     ((reason, error),) = look(SET_ASIDE)
     assert reason == "MALFORMED" and "the wallet's outbox has no event" in error
     assert look(PROGRESS, rolling_id) == [("ACTIVE", 10)]
