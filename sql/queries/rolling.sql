@@ -162,8 +162,8 @@ UPDATE rolling.player_rolling r
  WHERE r.rolling_id = t.rolling_id AND t.lowers;
 
 -- name: rolling_completion_is_due
--- Whether any completion is due. The worker asks this ten times a second; a transaction that
--- would take one costs much more.
+-- Whether any completion is due. The worker asks this four to ten times a second; a transaction
+-- that would take one costs much more.
 SELECT EXISTS (SELECT FROM rolling.rolling_retry WHERE next_at <= clock_timestamp()) AS is_due;
 
 -- name: rolling_completion_due
