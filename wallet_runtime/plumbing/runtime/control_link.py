@@ -83,7 +83,8 @@ class ControlLink:
         self._connection: psycopg.Connection[DictRow] | None = None
         self._watching = False
         self._copies: tuple[CopySeen, ...] = ()
-        self._notified = False
+        self._listening = False
+        self._has_changed = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control-link", daemon=True)
 
@@ -142,15 +143,22 @@ class ControlLink:
 
     def _wait(self) -> None:
         """Wait until a turn is due, the freeze changes or the link is stopped."""
+        if self._has_changed:
+            return
         watch = select.poll()
         watch.register(self._stop_receiver, select.POLLIN)
-        if self._connection is not None and self._notified:
+        if self._connection is not None and self._listening:
             watch.register(self._connection.fileno(), select.POLLIN)
             seconds = max(0.0, self._written_at + HEARTBEAT_SECONDS - time.monotonic())
         else:
             began = self._written_at > float("-inf")
             seconds = POLL_SECONDS if began else FIRST_POLL_SECONDS
         watch.poll(seconds * 1000)
+
+    def _note_change(self, _: psycopg.Notify) -> None:
+        # The driver calls this while it runs a statement. It has then read the notification, so the
+        # socket does not end the next wait.
+        self._has_changed = True
 
     def _take_turn(self) -> None:
         """Read the freeze and write a due heartbeat; reconnect in the next turn after a failure."""
@@ -163,9 +171,10 @@ class ControlLink:
             self._disconnect()
 
     def _exchange(self, session: DatabaseSession) -> None:
-        if not self._notified and self._settings.prepare_threshold is not None:
+        if not self._listening and self._settings.prepare_threshold is not None:
             session.run("control_listen")
-            self._notified = True
+            self._listening = True
+        self._has_changed = False
         row = session.one("control_read_freeze")
         seen = Freeze(row["level"], row["epoch"])
         changed = self._acknowledge(seen)
@@ -215,13 +224,12 @@ class ControlLink:
                 keepalives_count=KEEPALIVES["keepalives_count"],
             )
             prepare_connection(self._connection, self._settings.prepare_threshold)
-            # The link reads the state after every wait; without a handler notifications would pile
-            # up in the connection.
-            self._connection.add_notify_handler(lambda _: None)
+            self._connection.add_notify_handler(self._note_change)
         return self._connection
 
     def _disconnect(self) -> None:
-        connection, self._connection, self._notified = self._connection, None, False
+        connection, self._connection = self._connection, None
+        self._listening = self._has_changed = False
         if connection is not None:
             with suppress(psycopg.Error):
                 connection.close()

@@ -78,6 +78,23 @@ def test_a_change_ends_the_wait_for_the_next_heartbeat(
         await_until(lambda level=level: link.freeze.level == level, 1.0)
 
 
+def test_a_change_during_the_heartbeat_is_read_at_once(
+    link: ControlLink, control_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver reads the notification with the answer to the heartbeat's statement."""
+    write = ControlLink._write
+
+    def change_first(link: ControlLink, session: DatabaseSession, seen: Freeze) -> None:
+        monkeypatch.setattr(ControlLink, "_write", write)
+        set_level(control_db, "sealed")
+        monkeypatch.setattr(control_link, "HEARTBEAT_SECONDS", 60.0)
+        write(link, session, seen)
+
+    monkeypatch.setattr(ControlLink, "_write", change_first)
+    await_until(lambda: ControlLink._write is write)
+    await_until(lambda: link.freeze.level == "sealed", 1.0)
+
+
 def test_an_idle_link_reads_once_a_second(link: ControlLink, control_db: TestDatabase) -> None:
     with patch.object(
         DatabaseSession, "one", autospec=True, side_effect=DatabaseSession.one
