@@ -28,7 +28,7 @@ class BeginVerification(Effect[VerificationPort]):
     traits = Traits(mild=True)
 
     def describe(self) -> str:
-        """Name the part."""
+        """Say which part of the verification begins."""
         return f"begin the verification of {self.kind} on the present state"
 
     def carry_out(self, port: VerificationPort, context: EffectContext) -> Outcome:
@@ -46,7 +46,7 @@ class RecordVerification(Effect[VerificationPort]):
     traits = Traits(mild=True)
 
     def describe(self) -> str:
-        """Name the part."""
+        """Say which part of the verification passed."""
         return f"record that {self.kind} passed on this very state"
 
     def carry_out(self, port: VerificationPort, context: EffectContext) -> Outcome:

@@ -69,9 +69,9 @@ SELECT count(*) AS depth,
  WHERE published_at IS NULL;
 
 -- name: {publisher}_outbox_unapplied_by_{consumer}
--- Look at a page of a partition's published events, in order of publication, and return the events
--- that the consumer has not applied. There is always one row with the end and size of the page; its
--- other columns are NULL if no event is lacking.
+-- Read a page of a partition's published events, in order of publication, and return a row for each
+-- event that the consumer has not applied. Each row also has the last publication number of the
+-- page and the page's number of events. If no event is lacking, one row has these two alone.
 WITH page AS MATERIALIZED (
     SELECT publication_no, event_id, brand_id, player_id, event_no, entry_id, resends
       FROM {publisher}.{publisher}_outbox

@@ -120,7 +120,7 @@ class Parameters:
         return document.word(node, "type", allowed=tuple(PARAMETER_TYPES))
 
     def _typed(self, name: str, node: Node, kind: str, found: Node, *, strict: bool) -> Any:
-        """Convert the value to its type; without `strict` text is parsed, such as 7 or true."""
+        """Convert the value to its type. Unless `strict`, the text "7" or "true" is parsed, too."""
         try:
             value: Any = msgspec.convert(found.plain(), PARAMETER_TYPES[kind], strict=strict)
         except msgspec.ValidationError:
