@@ -1,10 +1,6 @@
 -- name: control_read_freeze
--- The freeze level that the operators set. Every copy reads it each second, and when notified.
+-- The freeze level that the operators set. Every copy reads it four times a second.
 SELECT level, epoch FROM control.freeze_state;
-
--- name: control_listen
--- Have PostgreSQL notify this session of every change of the freeze state.
-LISTEN freeze_state;
 
 -- name: control_write_heartbeat
 -- Write this copy's heartbeat: its freeze epoch, and whether it is ready. A new pid means that the

@@ -24,7 +24,7 @@ from wallet_runtime.plumbing.events.applying import EventApplier, PartitionPass
 from wallet_runtime.plumbing.events.leases import LeaseLost, PartitionLeases
 from wallet_runtime.plumbing.events.order import PlayerOrder
 from wallet_runtime.plumbing.events.replay import Replayer
-from wallet_runtime.plumbing.events.streams import GroupMissing, StreamEntry, Streams
+from wallet_runtime.plumbing.events.streams import GroupMissing, StreamEntry, Streams, StreamsError
 from wallet_runtime.plumbing.events.subscription import Subscription
 from wallet_runtime.plumbing.events.tables import confirm_tables
 from wallet_runtime.plumbing.runtime import failpoint
@@ -33,7 +33,7 @@ from wallet_runtime.plumbing.runtime.loop import Loop
 
 FETCH_COUNT = 50
 PAGE_ENTRIES = 100
-BLOCK_MS = 500
+BLOCK_MS = 300
 LEASE_SECONDS = 5.0
 PAUSE_SECONDS = 0.01  # short, because a turn itself waits up to BLOCK_MS for entries
 STALLED_SECONDS = 15.0
@@ -121,7 +121,7 @@ class Consumer:
         numbers = {self._subscription.stream_of(number): number for number in held}
         try:
             streams = self._streams.with_pending(list(numbers), self._subscription.group)
-        except GroupMissing:
+        except StreamsError:
             return set(held)
         return {numbers[stream] for stream in streams}
 

@@ -67,7 +67,7 @@ class Replayer:
 
     def _read(self, lease: PartitionLease, letter: DeadLetter) -> StreamEvent:
         event = read_event(letter.entry.fields or {})
-        if letter.malformed and not letter.discarded:
+        if letter.malformed:
             with self._database.session() as session:
                 known = self._inbox.known(session, lease.partition_no, [letter.entry])
             refuse_unknown(letter.entry, known)

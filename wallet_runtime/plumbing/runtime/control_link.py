@@ -1,8 +1,6 @@
 """A process's link to the database `control`: reads the freeze, writes heartbeats (SPEC 1.6)."""
 
 import os
-import select
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -25,7 +23,7 @@ from wallet_runtime.plumbing.runtime.database import (
 )
 from wallet_runtime.plumbing.runtime.settings import Settings
 
-POLL_SECONDS = 0.1  # without notifications: behind a pooler, and while `control` does not answer
+POLL_SECONDS = 0.25
 FIRST_POLL_SECONDS = 0.02
 HEARTBEAT_SECONDS = 1.0
 SILENCE_SECONDS_MAX = 5.0
@@ -65,12 +63,11 @@ def _goodbye() -> Report:
 
 
 class ControlLink:
-    """Reads the freeze level and writes a heartbeat every second, and at once after a change.
+    """Reads the freeze level every 250 ms and writes a heartbeat every second.
 
-    PostgreSQL notifies the link of a change. A pooler that shares sessions does not pass
-    notifications on; behind one the link reads every 100 ms. Before the first read the level is
-    `sealed`, the safe default. While `control` does not answer, the last known level stays. After
-    five seconds without an answer the process is not ready.
+    After a change of the level it writes at once. Before the first read the level is `sealed`, the
+    safe default. While `control` does not answer, the last known level stays. After five seconds
+    without an answer the process is not ready.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -83,8 +80,6 @@ class ControlLink:
         self._connection: psycopg.Connection[DictRow] | None = None
         self._watching = False
         self._copies: tuple[CopySeen, ...] = ()
-        self._listening = False
-        self._has_changed = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="control-link", daemon=True)
 
@@ -120,45 +115,25 @@ class ControlLink:
     def start(self, report: Callable[[], Report]) -> None:
         """Start the link's thread; it calls `report` for each heartbeat, which must not block."""
         self._report = report
-        # `stop` closes its end, which ends a wait of the link as a notification does.
-        self._stop_sender, self._stop_receiver = socket.socketpair()
         self._thread.start()
 
     def stop(self) -> None:
         """Stop the thread, which writes a last heartbeat that reports the end of the process."""
         self._stopping.set()
         if self._thread.ident is not None:
-            self._stop_sender.close()
             self._thread.join(1.0)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._is_stopped():
             self._take_turn()
-            self._wait()
         self._report = _goodbye
         self._written_at = float("-inf")
         self._take_turn()
         self._disconnect()
-        self._stop_receiver.close()
 
-    def _wait(self) -> None:
-        """Wait until a turn is due, the freeze changes or the link is stopped."""
-        if self._has_changed:
-            return
-        watch = select.poll()
-        watch.register(self._stop_receiver, select.POLLIN)
-        if self._connection is not None and self._listening:
-            watch.register(self._connection.fileno(), select.POLLIN)
-            seconds = max(0.0, self._written_at + HEARTBEAT_SECONDS - time.monotonic())
-        else:
-            began = self._written_at > float("-inf")
-            seconds = POLL_SECONDS if began else FIRST_POLL_SECONDS
-        watch.poll(seconds * 1000)
-
-    def _note_change(self, _: psycopg.Notify) -> None:
-        # The driver calls this while it runs a statement. It has then read the notification, so the
-        # socket does not end the next wait.
-        self._has_changed = True
+    def _is_stopped(self) -> bool:
+        began = self._written_at > float("-inf")
+        return self._stopping.wait(POLL_SECONDS if began else FIRST_POLL_SECONDS)
 
     def _take_turn(self) -> None:
         """Read the freeze and write a due heartbeat; reconnect in the next turn after a failure."""
@@ -171,10 +146,6 @@ class ControlLink:
             self._disconnect()
 
     def _exchange(self, session: DatabaseSession) -> None:
-        if not self._listening and self._settings.prepare_threshold is not None:
-            session.run("control_listen")
-            self._listening = True
-        self._has_changed = False
         row = session.one("control_read_freeze")
         seen = Freeze(row["level"], row["epoch"])
         changed = self._acknowledge(seen)
@@ -224,12 +195,10 @@ class ControlLink:
                 keepalives_count=KEEPALIVES["keepalives_count"],
             )
             prepare_connection(self._connection, self._settings.prepare_threshold)
-            self._connection.add_notify_handler(self._note_change)
         return self._connection
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
-        self._listening = self._has_changed = False
         if connection is not None:
             with suppress(psycopg.Error):
                 connection.close()

@@ -17,13 +17,6 @@ BEGIN
     END IF;
 END $$;
 
--- Wake every copy, which then reads the freeze state; PostgreSQL delivers this after the commit.
-CREATE OR REPLACE FUNCTION control.notify_freeze() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    NOTIFY freeze_state;
-    RETURN NULL;
-END $$;
-
 -- Set the freeze level to the level of the strictest layer, under a new epoch, and write the change
 -- to the history.
 CREATE OR REPLACE FUNCTION control.restate_freeze(p_effect_id text, p_run_id text, p_reason text,

@@ -5,16 +5,13 @@ A process whose link to `control` is broken reports that.
 
 import time
 from collections.abc import Iterator
-from unittest.mock import patch
 
 import psycopg
 import pytest
 
 from tests.cluster import TestDatabase
 from tests.wallet_runtime.serving import NO_SERVER, await_until, environment_for
-from wallet_runtime.plumbing.runtime import control_link
 from wallet_runtime.plumbing.runtime.control_link import ControlLink, Freeze, Report
-from wallet_runtime.plumbing.runtime.database import DatabaseSession
 from wallet_runtime.plumbing.runtime.settings import read_settings
 
 
@@ -30,17 +27,6 @@ def link(control_db: TestDatabase) -> Iterator[ControlLink]:
     await_until(lambda: started.freeze == Freeze("open", 0))
     yield started
     started.stop()
-
-
-@pytest.fixture
-def pooled_link(control_db: TestDatabase) -> Iterator[ControlLink]:
-    """A link behind a pooler, which is given no notifications."""
-    variables = environment_for("gateway", 8000, control=control_db.dsn("gateway"))
-    link = ControlLink(read_settings("gateway", variables | {"PREPARE_THRESHOLD": "off"}))
-    link.start(lambda: Report(True, {}))
-    await_until(lambda: link.freeze == Freeze("open", 0))
-    yield link
-    link.stop()
 
 
 def set_level(control_db: TestDatabase, level: str) -> None:
@@ -66,68 +52,6 @@ def test_a_change_is_acknowledged_within_a_second(
         set_level(control_db, level)
         await_until(lambda epoch=epoch: copy_row(control_db)["acknowledged_epoch"] == epoch, 1.0)
         assert link.freeze == Freeze(level, epoch)
-
-
-def test_a_change_ends_the_wait_for_the_next_heartbeat(
-    link: ControlLink, control_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control_link, "HEARTBEAT_SECONDS", 60.0)
-    time.sleep(1.1)
-    for level in ("sealed", "ingress", "open"):
-        set_level(control_db, level)
-        await_until(lambda level=level: link.freeze.level == level, 1.0)
-
-
-def test_a_change_during_the_heartbeat_is_read_at_once(
-    link: ControlLink, control_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The driver reads the notification with the answer to the heartbeat's statement."""
-    write = ControlLink._write
-
-    def change_first(link: ControlLink, session: DatabaseSession, seen: Freeze) -> None:
-        monkeypatch.setattr(ControlLink, "_write", write)
-        set_level(control_db, "sealed")
-        monkeypatch.setattr(control_link, "HEARTBEAT_SECONDS", 60.0)
-        write(link, session, seen)
-
-    monkeypatch.setattr(ControlLink, "_write", change_first)
-    await_until(lambda: ControlLink._write is write)
-    await_until(lambda: link.freeze.level == "sealed", 1.0)
-
-
-def test_an_idle_link_reads_once_a_second(link: ControlLink, control_db: TestDatabase) -> None:
-    with patch.object(
-        DatabaseSession, "one", autospec=True, side_effect=DatabaseSession.one
-    ) as one:
-        time.sleep(3.0)
-    read = [call.args[1] for call in one.call_args_list]
-    assert 2 <= read.count("control_read_freeze") <= 4
-
-
-def test_a_lost_notification_is_made_up_for_within_a_second(
-    link: ControlLink, control_db: TestDatabase
-) -> None:
-    with psycopg.connect(control_db.superuser_dsn, autocommit=True) as connection:
-        connection.execute("ALTER TABLE control.freeze_state DISABLE TRIGGER notify")
-    set_level(control_db, "sealed")
-    await_until(lambda: link.freeze.level == "sealed", 1.5)
-
-
-def test_behind_a_pooler_a_change_is_read_without_a_notification(
-    pooled_link: ControlLink, control_db: TestDatabase, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control_link, "HEARTBEAT_SECONDS", 60.0)
-    set_level(control_db, "sealed")
-    await_until(lambda: pooled_link.freeze.level == "sealed", 1.0)
-
-
-def test_a_stop_does_not_wait_for_the_next_heartbeat(
-    link: ControlLink, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control_link, "HEARTBEAT_SECONDS", 60.0)
-    time.sleep(1.1)
-    link.stop()
-    assert not link._thread.is_alive()
 
 
 def test_the_copy_registers_itself_and_beats(link: ControlLink, control_db: TestDatabase) -> None:
