@@ -105,3 +105,29 @@ def test_a_forged_entry_is_not_replayed(
     ((reason, error),) = look(SET_ASIDE)
     assert reason == "MALFORMED" and "the wallet's outbox has no event" in error
     assert look(PROGRESS, rolling_id) == [("ACTIVE", 10)]
+
+
+def test_a_discarded_forged_entry_does_not_take_the_place_of_the_next_event(
+    line: Line,
+    look: Look,
+    server: redis.Redis,
+    owed: tuple[Player, UUID],
+    superuser: psycopg.Connection,
+) -> None:
+    player, rolling_id = owed
+    server.xadd(
+        wallet_stream(0),
+        with_stake(published(server), "40") | {"event_no": "3", "event_id": str(uuid4())},
+    )
+    line.run()
+    superuser.execute(
+        "UPDATE rolling.rolling_dead_letter SET discard_reason = 'forged',"
+        " discard_requested_by = 'first', discard_requested_key = 'one',"
+        " discard_requested_at = now(), discard_confirmed_by = 'second',"
+        " discard_confirmed_key = 'two', discard_confirmed_at = now()"
+    )
+    line.run()
+    line.wallet.settle(player, 5)
+    line.run()
+    assert look(SET_ASIDE) == []
+    assert look(PROGRESS, rolling_id) == [("ACTIVE", 15)]
