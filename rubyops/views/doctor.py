@@ -1,4 +1,4 @@
-"""What rubyops needs to work on this machine, with a remedy for each missing part."""
+"""Find each missing part that rubyops needs on this machine, and name its remedy."""
 
 import shutil
 import sys

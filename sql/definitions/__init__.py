@@ -19,7 +19,7 @@ FOLDER = Path(__file__).parent
 # may refer to each other, because a migration does not check function bodies in between.
 KINDS = ("views", "functions", "triggers", "grants")
 CONSUMER = "consumer"
-# What the placeholder of every process's role stands for.
+# `{processes}` in a definition becomes the list of the roles of all processes.
 ROLES = {"{processes}": ", ".join(PROCESSES)}
 
 

@@ -30,6 +30,7 @@ SELECT d.dead_letter_id, d.stream, d.entry_id, d.fields,
   LEFT JOIN {consumer}.{consumer}_position p
     ON p.brand_id = d.brand_id AND p.player_id = d.player_id
  WHERE d.resolved_at IS NULL AND d.stream = ANY(%(streams)s)
+   AND d.dead_letter_id <> ALL(%(tried)s::bigint[])
    AND (d.replay_requested_at IS NOT NULL OR d.discard_confirmed_at IS NOT NULL
         OR d.reason NOT IN ('FAILED', 'MALFORMED'))
    AND (d.reason = 'MALFORMED' OR d.event_no <= coalesce(p.event_no, 0) + 1)

@@ -87,12 +87,16 @@ class DeadLetters:
         kept: bool = row["kept"]
         return kept
 
-    def next_to_replay(self, session: DatabaseSession, streams: list[str]) -> DeadLetter | None:
+    def next_to_replay(
+        self, session: DatabaseSession, streams: list[str], tried: list[int]
+    ) -> DeadLetter | None:
         """Return the next dead letter of these streams to replay or discard, or None.
+
+        Dead letters with an id in `tried` are left out.
 
         The dead letters of a player come in the order of the player's events.
         """
-        row = session.maybe(self._statement("dead_letter_next"), streams=streams)
+        row = session.maybe(self._statement("dead_letter_next"), streams=streams, tried=tried)
         if row is None:
             return None
         return DeadLetter(

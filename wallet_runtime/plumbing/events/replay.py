@@ -28,20 +28,23 @@ class Replayer:
     def replay(self, leases: Iterable[PartitionLease]) -> int:
         """Process the due dead letters of these partitions; return how many were resolved.
 
-        A partition whose lease is lost is left to the copy that has it now.
+        Each is tried once: a discard that fails stays due. A partition whose lease is lost is left
+        to the copy that has it now.
         """
         held = {self._subscription.stream_of(lease.partition_no): lease for lease in leases}
+        tried: list[int] = []
         done = 0
-        while held and (letter := self._next(list(held))) is not None:
+        while held and (letter := self._next(list(held), tried)) is not None:
+            tried.append(letter.dead_letter_id)
             try:
                 done += self._try(held[letter.stream], letter)
             except LeaseLost:
                 del held[letter.stream]
         return done
 
-    def _next(self, streams: list[str]) -> DeadLetter | None:
+    def _next(self, streams: list[str], tried: list[int]) -> DeadLetter | None:
         with self._database.session() as session:
-            return self._dead_letters.next_to_replay(session, streams)
+            return self._dead_letters.next_to_replay(session, streams, tried)
 
     def _try(self, lease: PartitionLease, letter: DeadLetter) -> bool:
         """Apply or discard one event, or store why this failed; return whether it is resolved.

@@ -11,6 +11,7 @@ import redis
 
 from tests.wallet_runtime.events import Player
 from tests.wallet_runtime.line import Line, Look
+from wallet_runtime.plumbing.events.dead_letters import DeadLetter
 from wallet_runtime.plumbing.events.leases import PartitionLease
 from wallet_runtime.plumbing.events.replay import Replayer
 from wallet_runtime.plumbing.events.streams import wallet_stream
@@ -18,6 +19,12 @@ from wallet_runtime.plumbing.runtime.database import Database
 from wallet_runtime.rolling.worker.effects import SUBSCRIPTION
 
 PROGRESS = "SELECT state, turnover FROM rolling.player_rolling WHERE rolling_id = %s"
+DISCARD = (
+    "UPDATE rolling.rolling_dead_letter SET discard_reason = 'forged',"
+    " discard_requested_by = 'first', discard_requested_key = 'one',"
+    " discard_requested_at = now(), discard_confirmed_by = 'second',"
+    " discard_confirmed_key = 'two', discard_confirmed_at = now()"
+)
 SET_ASIDE = "SELECT reason, error FROM rolling.rolling_dead_letter WHERE resolved_at IS NULL"
 
 
@@ -120,14 +127,32 @@ def test_a_discarded_forged_entry_does_not_take_the_place_of_the_next_event(
         with_stake(published(server), "40") | {"event_no": "3", "event_id": str(uuid4())},
     )
     line.run()
-    superuser.execute(
-        "UPDATE rolling.rolling_dead_letter SET discard_reason = 'forged',"
-        " discard_requested_by = 'first', discard_requested_key = 'one',"
-        " discard_requested_at = now(), discard_confirmed_by = 'second',"
-        " discard_confirmed_key = 'two', discard_confirmed_at = now()"
-    )
+    superuser.execute(DISCARD)
     line.run()
     line.wallet.settle(player, 5)
     line.run()
     assert look(SET_ASIDE) == []
     assert look(PROGRESS, rolling_id) == [("ACTIVE", 15)]
+
+
+def test_a_discard_that_fails_is_tried_once_a_turn(
+    line: Line,
+    server: redis.Redis,
+    owed: tuple[Player, UUID],
+    superuser: psycopg.Connection,
+    rolling_db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A discard that fails stays due, and must not keep the consumer from other events."""
+    server.xadd(wallet_stream(0), published(server) | {"event_no": "3", "event_id": str(uuid4())})
+    line.run()
+    superuser.execute(DISCARD)
+    tried: list[int] = []
+
+    def fail(replayer: Replayer, lease: PartitionLease, letter: DeadLetter) -> None:
+        tried.append(letter.dead_letter_id)
+        raise ValueError("planted")
+
+    monkeypatch.setattr(Replayer, "_read", fail)
+    assert Replayer(SUBSCRIPTION, rolling_db).replay([PartitionLease(0, "copy-1")]) == 0
+    assert len(tried) == 1
